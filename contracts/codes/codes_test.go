@@ -51,7 +51,7 @@ func TestRegionsFormATree(t *testing.T) {
 			t.Errorf("%+v does not fit below %+v", e, parent)
 		}
 	}
-	if levels[Province] != 34 || levels[Prefecture] != 342 || levels[County] < 2880 || levels[County] > 2900 {
+	if levels[Province] != 35 || levels[Prefecture] != 342 || levels[County] < 2880 || levels[County] > 2900 {
 		t.Errorf("levels %v", levels)
 	}
 }

@@ -28,12 +28,16 @@ type RegionEntry struct {
 
 func (e RegionEntry) key() string { return e.Code }
 
+// Outside is the product's own code for every place outside the list of GB/T 2260 (境外). It stands at the level of a province.
+const Outside = "900000"
+
 var regions = sync.OnceValue(func() *table[RegionEntry] {
 	edition := standardEditions()["regions"]
 	entries := make([]RegionEntry, 0, 3400)
 	for row := range csvRows("regions.csv", 4) {
 		entries = append(entries, RegionEntry{Code: row[0], Level: RegionLevel(row[1]), Name: row[2], Parent: row[3]})
 	}
+	entries = append(entries, RegionEntry{Code: Outside, Level: Province, Name: "境外"})
 	t := newTable(edition, entries)
 	for _, code := range edition.Revoked {
 		t.entries[t.index[code]].Revoked = true

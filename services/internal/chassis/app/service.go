@@ -1,0 +1,40 @@
+// Package app puts services together: what a service hands to the frame, and the life of the process around it.
+package app
+
+import (
+	"context"
+
+	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+	"github.com/jieli-bus/jieli/services/internal/chassis/store"
+)
+
+// Service is what one context hands to the frame. The frame does the rest: takes commands, commits, answers, projects, serves reads.
+type Service struct {
+	Machine step.Machine
+	// Path is the collection's name in URLs: /v1/<Path>, /v1/<Path>/{id}. A command jieli.<context>.<what>.v1 is POST /v1/<Path>/{id}/<what>.
+	Path string
+	// Create is the command type of POST /v1/<Path>; Amend that of PUT /v1/<Path>/{id}, "" when there is none.
+	Create, Amend string
+	// Prepare runs at the edge before the decision: it looks up facts elsewhere and puts personal data away. It may replace
+	// c.Data and c.Facts. An error that is an *events.Problem is a refusal. nil: nothing to prepare.
+	Prepare func(ctx context.Context, c *step.Command) error
+	// Index gives the list filters of a document: GET /v1/<Path>?<name>=<value>.
+	Index func(doc []byte) ([]store.Index, error)
+}
+
+// Lookup reads other contexts' documents (read models) by id, as JSON.
+type Lookup interface {
+	// Document returns ErrNotFound of package store only after the read model has caught up with the ledger as it was when
+	// Document was called. position is of the form "enterprise.0:1234".
+	Document(ctx context.Context, context, id string) (doc []byte, version uint64, position string, err error)
+}
+
+// Vault keeps personal data erasable, outside the ledger.
+type Vault interface {
+	// Put stores content under a new reference and returns it with a keyed hash. The key lives beside the content: once erased, the hash says nothing.
+	Put(ctx context.Context, owner string, content []byte) (ref, hash string, err error)
+	// Get returns store.ErrNotFound after an erasure.
+	Get(ctx context.Context, ref string) ([]byte, error)
+	// Erase overwrites the content and its key.
+	Erase(ctx context.Context, ref string) error
+}

@@ -1,0 +1,93 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/jieli-bus/jieli/events"
+)
+
+// problemBody is a problem as it travels.
+func problemBody(p *events.Problem) []byte {
+	b, err := json.Marshal(p)
+	if err != nil { // strings only: cannot be
+		panic(err)
+	}
+	return b
+}
+
+// answer tells everybody in the group what was committed.
+func (g *group) answer(tip Tip) {
+	position := events.Position{Context: g.p.machine.Context(), Partition: g.p.number, Sequence: tip.Sequence}.String()
+	bodies := make([][]byte, len(g.decided))
+	body := func(i int, repeated bool) []byte {
+		d := &g.decided[i]
+		if d.problem != nil {
+			return problemBody(d.problem)
+		}
+		a := events.Answer{Command: d.c.ID.String(), Subject: d.c.Subject, Version: d.version, Position: position, Events: d.ids, Repeated: repeated}
+		return a.AppendJSON(make([]byte, 0, 256))
+	}
+	for i := range g.decided {
+		if g.decided[i].respond != nil {
+			bodies[i] = body(i, false)
+			g.decided[i].answer(bodies[i])
+		}
+	}
+	for i := range g.same {
+		g.same[i].answer(body(g.same[i].as, true))
+	}
+}
+
+// answerRepeats gives commands that were decided earlier their first outcome, read back from the log. It does not hold the
+// writer up.
+func (g *group) answerRepeats() {
+	if len(g.repeats) == 0 {
+		return
+	}
+	p, repeats := g.p, g.repeats
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), forwardTimeout)
+		defer cancel()
+		for i := range repeats {
+			r := &repeats[i]
+			if r.respond == nil {
+				continue
+			}
+			body, err := first(ctx, p.log, r.ref.sequence, r.c.ID.String(), p.machine.Context())
+			if err != nil {
+				p.logger.Warn().Err(err).Str("command", r.c.ID.String()).Msg("first outcome could not be read back")
+				body = problemBody(events.ErrUnknown.Refuse("", "", ""))
+			}
+			r.answer(body)
+		}
+	}()
+}
+
+// first reads the outcome of a command from its commit.
+func first(ctx context.Context, log Log, sequence uint64, command, context string) ([]byte, error) {
+	stored, err := log.Get(ctx, sequence)
+	if err != nil {
+		return nil, err
+	}
+	c, err := stored.Decode()
+	if err != nil {
+		return nil, err
+	}
+	for i := range c.Outcomes {
+		o := &c.Outcomes[i]
+		if o.Command != command {
+			continue
+		}
+		if o.Problem != nil {
+			return problemBody(o.Problem), nil
+		}
+		a := events.Answer{Command: command, Subject: o.Subject, Version: o.Version, Repeated: true,
+			Position: events.Position{Context: context, Partition: stored.Partition, Sequence: sequence}.String()}
+		for _, e := range c.Events[o.First : o.First+o.Count] {
+			a.Events = append(a.Events, e.ID)
+		}
+		return a.AppendJSON(nil), nil
+	}
+	return nil, ErrNone
+}

@@ -1,0 +1,198 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+)
+
+// Sizes. The broker's own limit for a message is 1 MiB.
+const (
+	CommitBytesMax  = 512 << 10 // a commit, but for its last command
+	CommandBytesMax = 128 << 10 // the events of one command
+)
+
+// TypeCommit is the type of the record that closes every commit. It is never relayed.
+const TypeCommit = "jieli.ledger.commit.v1"
+
+// Hash is the SHA-256 of a commit's body.
+type Hash [sha256.Size]byte
+
+// String is the hash in hex.
+func (h Hash) String() string { return hex.EncodeToString(h[:]) }
+
+// Record closes a commit: its place in the chain and one outcome per command.
+type Record struct {
+	Commit    string    `json:"commit"`
+	Partition string    `json:"partition"` // "demand.0"
+	Number    uint64    `json:"number"`    // of the commit in its partition, from 1, gapless
+	Prev      string    `json:"prev"`      // hash of commit Number-1; zeros for the first
+	Epoch     uint64    `json:"epoch"`     // the writer's lease
+	Outcomes  []Outcome `json:"outcomes"`
+}
+
+// Outcome is the answer to one command, kept with what it caused.
+type Outcome struct {
+	Command string          `json:"c"`
+	Body    string          `json:"h"` // hash of the command's body
+	Subject string          `json:"s"`
+	Version uint64          `json:"v,omitempty"` // of the entity afterwards
+	First   int             `json:"f,omitempty"` // index of its first event in the commit
+	Count   int             `json:"n,omitempty"` // how many events
+	Problem *events.Problem `json:"p,omitempty"` // the refusal
+}
+
+// Stored is a commit in the log.
+type Stored struct {
+	Sequence  uint64
+	Partition int
+	Body      []byte
+}
+
+// Hash is what the next commit of the partition must name.
+func (s *Stored) Hash() Hash { return sha256.Sum256(s.Body) }
+
+// Commit is a decoded commit.
+type Commit struct {
+	Record
+	Time   time.Time
+	Events []events.Event // without the closing record; their data aliases the body
+}
+
+var errNoRecord = errors.New("ledger: the commit has no closing record")
+
+// Decode reads a commit. The events alias the body.
+func (s *Stored) Decode() (*Commit, error) {
+	all, err := events.DecodeBatch(s.Body, 0)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: commit at sequence %d: %w", s.Sequence, err)
+	}
+	if len(all) == 0 || all[len(all)-1].Type != TypeCommit {
+		return nil, fmt.Errorf("%w (sequence %d)", errNoRecord, s.Sequence)
+	}
+	closing := &all[len(all)-1]
+	c := &Commit{Time: closing.Time, Events: all[:len(all)-1]}
+	if err := json.Unmarshal(closing.Data, &c.Record); err != nil {
+		return nil, fmt.Errorf("ledger: closing record at sequence %d: %w", s.Sequence, err)
+	}
+	return c, nil
+}
+
+// Apply turns a stored event into what Evolve sees.
+func Applied(e *events.Event) (*step.Applied, error) {
+	data, err := events.DecodeData(e.Type, e.Data)
+	if err != nil {
+		return nil, err
+	}
+	version, err := strconv.ParseUint(e.Get(events.ExtSequence), 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: event %s has no version", e.ID)
+	}
+	return &step.Applied{Type: e.Type, Subject: e.Subject, Version: version, Time: e.Time, Data: data}, nil
+}
+
+// builder assembles the body of a commit.
+type builder struct {
+	source  string // of the partition's events
+	now     time.Time
+	body    []byte
+	events  int
+	outcome []Outcome
+	ext     [16]events.Extension
+}
+
+func (b *builder) reset(now time.Time) {
+	b.now = now
+	b.body = append(b.body[:0], '[')
+	b.events = 0
+	b.outcome = b.outcome[:0]
+}
+
+// add encodes one decided event and returns its id.
+func (b *builder) add(c *step.Command, index int, d *step.Event, version uint64) (string, error) {
+	data, err := json.Marshal(d.Data)
+	if err != nil {
+		return "", fmt.Errorf("ledger: payload of %s: %w", d.Type, err)
+	}
+	e := events.Event{
+		ID:      events.EventID(c.ID, index, d.Type, c.Subject, data),
+		Source:  b.source,
+		Type:    d.Type,
+		Subject: c.Subject,
+		Time:    b.now,
+		Data:    data,
+	}
+	e.Extensions = b.extensions(c, d, version)
+	if b.events > 0 {
+		b.body = append(b.body, ',')
+	}
+	b.body = events.AppendJSON(b.body, &e)
+	b.events++
+	return e.ID, nil
+}
+
+// extensions in ascending order of name.
+func (b *builder) extensions(c *step.Command, d *step.Event, version uint64) []events.Extension {
+	x := b.ext[:0]
+	text := func(name, value string) {
+		if value != "" {
+			x = append(x, events.Extension{Name: name, Value: value})
+		}
+	}
+	text(events.ExtActor, string(c.Actor))
+	if d.Attr.AmountWan != 0 {
+		x = append(x, events.Extension{Name: events.ExtAmountWan, Value: strconv.Itoa(int(d.Attr.AmountWan)), Kind: events.Integer})
+	}
+	id := c.ID.String()
+	text(events.ExtCausation, id)
+	if c.CorrelationID != "" {
+		text(events.ExtCorrelation, c.CorrelationID)
+	} else {
+		text(events.ExtCorrelation, id)
+	}
+	text(events.ExtCurrency, d.Attr.Currency)
+	if entry, ok := events.Lookup(d.Type); ok && entry.DataClass > 0 {
+		x = append(x, events.Extension{Name: events.ExtDataClass, Value: strconv.Itoa(entry.DataClass), Kind: events.Integer})
+	}
+	text(events.ExtIndustry, d.Attr.Industry)
+	text(events.ExtInstrument, d.Attr.Instrument)
+	text(events.ExtRegion, d.Attr.Region)
+	text(events.ExtSequence, sequence(version))
+	text(events.ExtStage, d.Attr.Stage)
+	text(events.ExtTraceParent, c.TraceParent)
+	return x
+}
+
+// sequence is fixed-width so that the text orders as the number does (the CloudEvents sequence extension asks for that).
+func sequence(version uint64) string {
+	var b [10]byte
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = byte('0' + version%10)
+		version /= 10
+	}
+	return string(b[:])
+}
+
+// close appends the record and returns the finished body. The body is a copy: the builder is used again.
+func (b *builder) close(r Record) ([]byte, error) {
+	r.Outcomes = b.outcome
+	data, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: closing record: %w", err)
+	}
+	if b.events > 0 {
+		b.body = append(b.body, ',')
+	}
+	b.body = events.AppendJSON(b.body, &events.Event{
+		ID: r.Commit, Source: b.source, Type: TypeCommit, Time: b.now, Data: data,
+	})
+	b.body = append(b.body, ']')
+	return append(make([]byte, 0, len(b.body)), b.body...), nil
+}

@@ -1,0 +1,215 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/jieli-bus/jieli/events"
+)
+
+// HeaderOrigin carries, on every message of a derived stream, the place of its event in the ledger: "demand.0:1234:2". The writer
+// of a derived stream keeps its place nowhere else, and every cursor given to the outside is an origin, so it outlives a rebuild.
+const HeaderOrigin = "Jieli-Origin"
+
+// derivedWindow bounds the messages of a derived stream whose acknowledgement is outstanding.
+const derivedWindow = 4096
+
+// Derived is a stream that follows from ledgers: one CloudEvent a message, in binary mode, stored lazily, on one replica,
+// rebuilt from the ledger when it is lost. One goroutine appends; any number read.
+type Derived struct {
+	js     jetstream.JetStream
+	stream jetstream.Stream
+	config jetstream.StreamConfig
+
+	next   uint64 // sequence the next message must get
+	mu     sync.Mutex
+	failed error // of an append whose answer has come since
+}
+
+// OpenDerived opens or creates the stream. subjects are its subjects' patterns.
+func OpenDerived(ctx context.Context, conn *nats.Conn, name, description string, subjects ...string) (*Derived, error) {
+	d := &Derived{config: jetstream.StreamConfig{
+		Name: name, Description: description, Subjects: subjects, Storage: jetstream.FileStorage, Replicas: 1,
+		PersistMode: jetstream.AsyncPersistMode, AllowDirect: true, Duplicates: time.Second,
+	}}
+	var err error
+	d.js, err = jetstream.New(conn,
+		jetstream.WithPublishAsyncMaxPending(derivedWindow),
+		jetstream.WithPublishAsyncTimeout(5*time.Second),
+		jetstream.WithPublishAsyncErrHandler(func(_ jetstream.JetStream, _ *nats.Msg, err error) { d.fail(err) }))
+	if err != nil {
+		return nil, fmt.Errorf("ledger: derived stream %s: %w", name, err)
+	}
+	return d, d.open(ctx)
+}
+
+func (d *Derived) open(ctx context.Context) error {
+	stream, err := d.js.Stream(ctx, d.config.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		stream, err = d.js.CreateStream(ctx, d.config)
+	}
+	if err != nil {
+		return fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
+	}
+	d.stream = stream
+	return nil
+}
+
+// Name is the stream's name.
+func (d *Derived) Name() string { return d.config.Name }
+
+func (d *Derived) fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.failed == nil {
+		d.failed = err
+	}
+}
+
+func (d *Derived) failure() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failed
+}
+
+// Resume readies the stream for appends after what is stored, and returns the origin of the last message; ok is false when
+// the stream is empty. Call it before the first Append and after every failure.
+func (d *Derived) Resume(ctx context.Context) (last events.Position, ok bool, err error) {
+	select { // what is under way must have been answered, or it could still be stored behind our back
+	case <-d.js.PublishAsyncComplete():
+	case <-ctx.Done():
+		return last, false, ctx.Err()
+	}
+	if err := d.open(ctx); err != nil {
+		return last, false, err
+	}
+	info, err := d.stream.Info(ctx)
+	if err != nil {
+		return last, false, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
+	}
+	d.mu.Lock()
+	d.failed = nil
+	d.mu.Unlock()
+	d.next = info.State.LastSeq + 1
+	if info.State.LastSeq == 0 {
+		return last, false, nil
+	}
+	return d.origin(d.stream.GetMsg(ctx, info.State.LastSeq))
+}
+
+// LastOf is the origin of the last message under a subject pattern.
+func (d *Derived) LastOf(ctx context.Context, subject string) (last events.Position, ok bool, err error) {
+	return d.origin(d.stream.GetLastMsgForSubject(ctx, subject))
+}
+
+func (d *Derived) origin(m *jetstream.RawStreamMsg, err error) (events.Position, bool, error) {
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return events.Position{}, false, nil
+	}
+	if err != nil {
+		return events.Position{}, false, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
+	}
+	p, err := events.ParsePosition(m.Header.Get(HeaderOrigin))
+	if err != nil {
+		return p, false, fmt.Errorf("ledger: derived stream %s, sequence %d: %w", d.config.Name, m.Sequence, err)
+	}
+	return p, true, nil
+}
+
+// Append sends one event without waiting. It fails with the first error of any append since Resume; then nothing after that
+// one has been stored (each names the sequence it must get), and the writer resumes.
+func (d *Derived) Append(subject string, e *events.Event, origin events.Position) error {
+	if err := d.failure(); err != nil {
+		return err
+	}
+	m := events.ToMsg(subject, e)
+	m.Header.Set(HeaderOrigin, origin.Origin())
+	if _, err := d.js.PublishMsgAsync(m, jetstream.WithExpectLastSequence(d.next-1), jetstream.WithStallWait(5*time.Second)); err != nil {
+		d.fail(err)
+		return err
+	}
+	d.next++
+	return nil
+}
+
+// Flush waits until everything appended is stored.
+func (d *Derived) Flush(ctx context.Context) error {
+	select {
+	case <-d.js.PublishAsyncComplete():
+		return d.failure()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Message is one message of a derived stream.
+type Message struct {
+	Sequence uint64
+	Subject  string
+	Origin   events.Position
+	Event    events.Event
+}
+
+// Follow visits the messages after a sequence in order, first those that exist, then new ones, until ctx ends or visit fails.
+// subject restricts it to a pattern, "" for all.
+func (d *Derived) Follow(ctx context.Context, subject string, after uint64, visit func(*Message) error) error {
+	return follow(ctx, d.js, d.config.Name, subject, after, func(m jetstream.Msg, sequence uint64) error {
+		raw := &nats.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()}
+		origin, err := events.ParsePosition(raw.Header.Get(HeaderOrigin))
+		if err != nil {
+			return fmt.Errorf("ledger: derived stream %s, sequence %d: %w", d.config.Name, sequence, err)
+		}
+		e, err := events.FromMsg(raw)
+		if err != nil {
+			return fmt.Errorf("ledger: derived stream %s, sequence %d: %w", d.config.Name, sequence, err)
+		}
+		return visit(&Message{Sequence: sequence, Subject: m.Subject(), Origin: origin, Event: e})
+	})
+}
+
+// SequenceOf finds the last message whose origin is not after a place in the ledger: 0 when there is none. Origins of a stream
+// that has one ledger as its source grow with its sequences, so a binary search does.
+func (d *Derived) SequenceOf(ctx context.Context, place events.Position) (uint64, error) {
+	info, err := d.stream.Info(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
+	}
+	low, high := uint64(0), info.State.LastSeq // low: not after; high+1: after, or the end
+	for low < high {
+		middle := low + (high-low+1)/2
+		origin, found, err := d.origin(d.stream.GetMsg(ctx, middle))
+		if err != nil {
+			return 0, err
+		}
+		if found && place.Less(origin) {
+			high = middle - 1
+		} else {
+			low = middle
+		}
+	}
+	return low, nil
+}
+
+// Len is the number of messages and the last sequence.
+func (d *Derived) Len(ctx context.Context) (messages, last uint64, err error) {
+	info, err := d.stream.Info(ctx)
+	if err != nil {
+		return 0, 0, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
+	}
+	return info.State.Msgs, info.State.LastSeq, nil
+}
+
+// Delete removes the stream with all messages; its writer finds it gone, makes it anew and fills it from the beginning.
+func (d *Derived) Delete(ctx context.Context) error {
+	err := d.js.DeleteStream(ctx, d.config.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	return err
+}

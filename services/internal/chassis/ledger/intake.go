@@ -1,0 +1,198 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
+	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+)
+
+// QueueCommandsMax bounds the commands that wait for a partition's writer; more are refused as overloaded. It lies below
+// the client library's own limit of pending messages, so that a sender always gets an answer.
+const QueueCommandsMax = 8192
+
+// prepareTimeout bounds what a service may look up before a decision.
+const prepareTimeout = 2 * time.Second
+
+// aheadMax is how far a command id's time may lie in the future: clocks of honest senders differ by less.
+const aheadMax = 5 * time.Minute
+
+// Validate holds a command's payload to its contract and returns it decoded; the error is an *events.Problem.
+type Validate func(typ string, data []byte) (payload any, err error)
+
+// intake is the edge of one partition: what passes it is well formed, known, of the right age and prepared.
+type intake struct {
+	context  string
+	number   int
+	count    int // partitions of the context
+	validate Validate
+	prepare  func(ctx context.Context, c *step.Command) error
+	broker   Broker
+	clock    clock.Clock
+	stats    *Stats
+	logger   zerolog.Logger
+	queue    chan *pending
+	running  sync.WaitGroup
+	slots    chan struct{} // bounds the commands being prepared
+}
+
+// take handles one request; it does not block: what has to wait for something elsewhere does so on its own goroutine.
+func (t *intake) take(r *Request) {
+	if r.Refused != nil {
+		t.refuse(r, r.Refused)
+		return
+	}
+	w, err := t.examine(r)
+	if err != nil {
+		t.refuse(r, err)
+		return
+	}
+	if t.prepare == nil {
+		t.enqueue(r, w)
+		return
+	}
+	select {
+	case t.slots <- struct{}{}:
+	default:
+		t.overloaded(r)
+		return
+	}
+	t.running.Add(1)
+	go func() {
+		defer t.running.Done()
+		defer func() { <-t.slots }()
+		ctx, cancel := context.WithTimeout(context.Background(), prepareTimeout)
+		defer cancel()
+		if err := t.prepare(ctx, w.c); err != nil {
+			t.refuse(r, err)
+			return
+		}
+		t.enqueue(r, w)
+	}()
+}
+
+func (t *intake) enqueue(r *Request, w *pending) {
+	select {
+	case t.queue <- w:
+	default:
+		t.overloaded(r)
+	}
+}
+
+func (t *intake) overloaded(r *Request) {
+	t.stats.overloaded()
+	if r.Respond != nil {
+		p := events.ErrOverloaded.Refuse("", "", "")
+		p.Instance = r.Event.ID
+		r.Respond(problemBody(p))
+	}
+}
+
+// examine turns a CloudEvent into a command.
+func (t *intake) examine(r *Request) (*pending, error) {
+	e := &r.Event
+	id, err := events.ParseUUID(e.ID)
+	if err != nil {
+		return nil, events.ErrCommandID.Refuse("", "命令编号（ce-id）须为 UUID", "the command id (ce-id) must be a UUID")
+	}
+	if err := checkAge(id, t.clock.Now()); err != nil {
+		return nil, err
+	}
+	entry, ok := events.Lookup(e.Type)
+	if !ok || entry.Kind != events.Command || entry.Context != t.context {
+		return nil, events.ErrUnknownType.Refusef("", "类型 %q 不是 %s 的命令", "%q is not a command of %s", e.Type, t.context)
+	}
+	if !events.ValidID(e.Subject) {
+		return nil, events.ErrID.Refuse("", "主题（ce-subject）须为 1 至 64 个字母、数字或 _ - ~ :", "the subject (ce-subject) must be 1 to 64 of letters, digits and _ - ~ :")
+	}
+	if events.Partition(e.Subject, t.count) != t.number {
+		return nil, events.ErrMismatch.Refusef("", "主题 %q 不属于分区 %d", "subject %q does not belong to partition %d", e.Subject, t.number)
+	}
+	actor := step.Actor(e.Get(events.ExtActor))
+	if actor == "" {
+		actor = step.Operator
+	}
+	if !actor.Valid() {
+		return nil, events.ErrForbidden.Refuse("", "操作人格式不正确", "the actor has no valid form")
+	}
+	if entry.Internal && actor != step.System {
+		return nil, events.ErrInternalType.Refusef("", "%s", "%s", e.Type)
+	}
+	var expected uint64
+	if v := e.Get(events.ExtExpected); v != "" {
+		if expected, err = strconv.ParseUint(v, 10, 64); err != nil {
+			return nil, events.ErrMalformed.Refuse("", "期望版本须为非负整数", "the expected version must be a non-negative integer")
+		}
+	}
+	data, err := t.validate(e.Type, e.Data)
+	if err != nil {
+		return nil, err
+	}
+	w := &pending{
+		c: &step.Command{ID: id, Type: e.Type, Subject: e.Subject, Actor: actor, Expected: expected, Data: data,
+			CorrelationID: e.Get(events.ExtCorrelation), TraceParent: e.Get(events.ExtTraceParent)},
+		body:    hashBody(e, actor),
+		event:   e,
+		respond: r.Respond,
+	}
+	return w, nil
+}
+
+// checkAge holds a client's id (version 7) to the time window in which repeats are recognised. Derived ids (version 8) carry no time.
+func checkAge(id events.UUID, now time.Time) error {
+	switch id.Version() {
+	case 8:
+		return nil
+	case 7:
+		at := id.Time()
+		if at.Before(now.Add(-Retention)) {
+			return events.ErrExpired.Refusef("", "编号的时间为 %s", "its time is %s", at.Format(time.RFC3339))
+		}
+		if at.After(now.Add(aheadMax)) {
+			return events.ErrCommandID.Refusef("", "编号的时间 %s 在未来", "its time %s lies in the future", at.Format(time.RFC3339))
+		}
+		return nil
+	}
+	return events.ErrCommandID.Refusef("", "版本为 %d，须为 7", "its version is %d, it must be 7", id.Version())
+}
+
+// hashBody covers what the command says and who says it: a repeat must be the same in all of it.
+func hashBody(e *events.Event, actor step.Actor) bodyHash {
+	h := sha256.New()
+	for _, s := range [...]string{e.Type, e.Subject, string(actor), e.Get(events.ExtExpected)} {
+		h.Write([]byte(s))
+		h.Write([]byte{0})
+	}
+	h.Write(e.Data)
+	var sum [sha256.Size]byte
+	var b bodyHash
+	copy(b[:], h.Sum(sum[:0]))
+	return b
+}
+
+// refuse answers and records; nothing else changes.
+func (t *intake) refuse(r *Request, err error) {
+	t.stats.refusal()
+	var problem *events.Problem
+	if !errors.As(err, &problem) {
+		t.logger.Error().Err(err).Str("command", r.Event.ID).Str("type", r.Event.Type).Msg("command could not be prepared")
+		problem = events.ErrUnavailable.Refuse("", "所需数据暂不可读，请稍后重试", "what the command needs cannot be read at the moment; try again later")
+	}
+	copied := *problem
+	copied.Instance = r.Event.ID
+	if r.Respond != nil {
+		r.Respond(problemBody(&copied))
+	}
+	sum := sha256.Sum256(r.Event.Data)
+	t.broker.Audit(&Audit{Time: t.clock.Now(), Context: t.context, Command: r.Event.ID, Type: r.Event.Type, Subject: r.Event.Subject,
+		Actor: r.Event.Get(events.ExtActor), Body: hex.EncodeToString(sum[:]), Problem: &copied})
+}

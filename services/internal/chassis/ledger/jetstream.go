@@ -1,0 +1,367 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+
+	"github.com/jieli-bus/jieli/events"
+)
+
+// JetStreamConfig of a JetStream broker.
+type JetStreamConfig struct {
+	Conn     *nats.Conn
+	Replicas int           // of the ledger streams: 1, 3 or 5
+	LeaseTTL time.Duration // at least 1 s
+	Log      zerolog.Logger
+}
+
+// JetStream is the Broker port on NATS. The server must run with sync_interval always: a commit that is acknowledged is on disk.
+type JetStream struct {
+	JetStreamConfig
+	js     jetstream.JetStream
+	leases *kvLeases
+	audits atomic.Int64 // under way
+}
+
+// Bounds of what the broker keeps and waits for.
+const (
+	auditBytesMax   = 256 << 20
+	auditsAtOnceMax = 1024
+	appendTimeout   = 2 * time.Second
+	readTimeout     = 2 * time.Second
+	metaPartitions  = "jieli.partitions"
+	auditStream     = "AUDIT"
+	leaseBucket     = "jieli_leases"
+)
+
+// NewJetStream prepares the lease bucket and the audit stream.
+func NewJetStream(ctx context.Context, c JetStreamConfig) (*JetStream, error) {
+	js, err := jetstream.New(c.Conn, jetstream.WithPublishAsyncMaxPending(auditsAtOnceMax))
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	kv, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: leaseBucket, Description: "writers of ledger partitions", TTL: c.LeaseTTL, Replicas: c.Replicas, Storage: jetstream.MemoryStorage,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ledger: lease bucket: %w", err)
+	}
+	_, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: auditStream, Description: "refusals at the edge", Subjects: []string{"jieli.audit.>"}, Discard: jetstream.DiscardOld,
+		MaxBytes: auditBytesMax, Replicas: 1, PersistMode: jetstream.AsyncPersistMode, AllowDirect: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ledger: audit stream: %w", err)
+	}
+	return &JetStream{JetStreamConfig: c, js: js, leases: &kvLeases{kv, c.LeaseTTL}}, nil
+}
+
+// OpenLog implements Broker.
+func (b *JetStream) OpenLog(ctx context.Context, context string, partitions int) (Log, error) {
+	name := events.LedgerStream(context)
+	stream, err := b.js.Stream(ctx, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		stream, err = b.js.CreateStream(ctx, jetstream.StreamConfig{
+			Name:        name,
+			Description: "the ledger of " + context + ": the only truth",
+			Subjects:    []string{events.LedgerSubject(context, 0)[:len(events.LedgerSubject(context, 0))-1] + "*"},
+			Storage:     jetstream.FileStorage,
+			Replicas:    b.Replicas,
+			Discard:     jetstream.DiscardNew,
+			DenyDelete:  true,
+			DenyPurge:   true,
+			MaxMsgSize:  1 << 20,
+			Metadata:    map[string]string{metaPartitions: strconv.Itoa(partitions)},
+			// AllowDirect stays off: reads go through the leader.
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ledger: stream %s: %w", name, err)
+	}
+	have := stream.CachedInfo().Config.Metadata[metaPartitions]
+	if have != strconv.Itoa(partitions) {
+		return nil, fmt.Errorf("%w: %s has %s, not %d; run `jieli repartition` or start with --partitions %s", ErrPartitions, name, have, partitions, have)
+	}
+	return &jetLog{b: b, js: b.js, stream: stream, name: name, context: context, partitions: partitions}, nil
+}
+
+// Leases implements Broker.
+func (b *JetStream) Leases() Leases { return b.leases }
+
+// Serve implements Broker.
+func (b *JetStream) Serve(context string, partition int, handle func(*Request)) (func(), error) {
+	sub, err := b.Conn.Subscribe(events.CommandSubject(context, partition), func(m *nats.Msg) {
+		r := &Request{}
+		if m.Reply != "" {
+			reply := m.Reply
+			r.Respond = func(body []byte) {
+				if err := b.Conn.Publish(reply, body); err != nil {
+					b.Log.Warn().Err(err).Msg("answer not sent")
+				}
+			}
+		}
+		e, err := events.FromMsg(m)
+		r.Event = e
+		if err != nil {
+			if !errors.As(err, &r.Refused) {
+				r.Refused = events.ErrMalformed.Refuse("", "", err.Error())
+			}
+		}
+		handle(r)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ledger: serve %s: %w", PartitionName(context, partition), err)
+	}
+	// The queue of the writer is the bound that senders hear of; the library's must not be reached first.
+	if err := sub.SetPendingLimits(4*QueueCommandsMax, 256<<20); err != nil {
+		return nil, fmt.Errorf("ledger: serve: %w", err)
+	}
+	return func() {
+		closed := make(chan struct{})
+		sub.SetClosedHandler(func(string) { close(closed) })
+		if err := sub.Drain(); err != nil { // the connection is gone: nothing more will come
+			return
+		}
+		select {
+		case <-closed:
+		case <-time.After(readTimeout):
+		}
+	}, nil
+}
+
+// Send implements Broker.
+func (b *JetStream) Send(ctx context.Context, context string, partition int, e *events.Event) ([]byte, error) {
+	m, err := b.Conn.RequestMsgWithContext(ctx, events.ToMsg(events.CommandSubject(context, partition), e))
+	if errors.Is(err, nats.ErrNoResponders) {
+		return nil, ErrNobody
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m.Data, nil
+}
+
+// Audit implements Broker.
+func (b *JetStream) Audit(a *Audit) {
+	body, err := json.Marshal(a)
+	if err != nil || b.audits.Add(1) > auditsAtOnceMax {
+		b.audits.Add(-1)
+		b.Log.Warn().Str("command", a.Command).Str("problem", a.Problem.Type).Msg("refusal not recorded: too many at once")
+		return
+	}
+	future, err := b.js.PublishAsync("jieli.audit."+a.Context, body)
+	if err != nil {
+		b.audits.Add(-1)
+		b.Log.Warn().Err(err).Str("command", a.Command).Msg("refusal not recorded")
+		return
+	}
+	go func() {
+		defer b.audits.Add(-1)
+		select {
+		case <-future.Ok():
+		case err := <-future.Err():
+			b.Log.Warn().Err(err).Str("command", a.Command).Msg("refusal not recorded")
+		}
+	}()
+}
+
+type jetLog struct {
+	b          *JetStream
+	js         jetstream.JetStream
+	stream     jetstream.Stream
+	name       string
+	context    string
+	partitions int
+}
+
+func (l *jetLog) subject(partition int) string { return events.LedgerSubject(l.context, partition) }
+
+func (l *jetLog) Info(ctx context.Context) (LogInfo, error) {
+	info, err := l.stream.Info(ctx)
+	if err != nil {
+		return LogInfo{}, fmt.Errorf("ledger: %s: %w", l.name, err)
+	}
+	return LogInfo{Created: info.Created, Partitions: l.partitions, Last: info.State.LastSeq}, nil
+}
+
+// Codes of the broker that mean "surely not stored".
+var noSpace = map[jetstream.ErrorCode]bool{
+	10023: true, // insufficient resources
+	10028: true, // memory resources exceeded
+	10047: true, // storage resources exceeded
+	10054: true, // message size exceeds maximum
+	10077: true, // maximum messages or bytes exceeded
+}
+
+func (l *jetLog) Append(ctx context.Context, partition int, expect uint64, body []byte) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	m := nats.NewMsg(l.subject(partition))
+	m.Header.Set("content-type", "application/cloudevents-batch+json")
+	m.Data = body
+	ack, err := l.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(expect), jetstream.WithRetryAttempts(0))
+	if err == nil {
+		return ack.Sequence, nil
+	}
+	var api *jetstream.APIError
+	if errors.As(err, &api) && noSpace[api.ErrorCode] {
+		return 0, fmt.Errorf("%w: %w", ErrNoSpace, err)
+	}
+	return 0, fmt.Errorf("%w: %w", ErrInDoubt, err)
+}
+
+func (l *jetLog) stored(m *jetstream.RawStreamMsg) (*Stored, error) {
+	partition, err := strconv.Atoi(m.Subject[strings.LastIndexByte(m.Subject, '.')+1:])
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %s has subject %q at sequence %d", l.name, m.Subject, m.Sequence)
+	}
+	return &Stored{Sequence: m.Sequence, Partition: partition, Body: m.Data}, nil
+}
+
+func (l *jetLog) read(m *jetstream.RawStreamMsg, err error) (*Stored, error) {
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, ErrNone
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %s: %w", l.name, err)
+	}
+	return l.stored(m)
+}
+
+func (l *jetLog) Next(ctx context.Context, partition int, after uint64) (*Stored, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return l.read(l.stream.GetMsg(ctx, after+1, jetstream.WithGetMsgSubject(l.subject(partition))))
+}
+
+func (l *jetLog) Last(ctx context.Context, partition int) (*Stored, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return l.read(l.stream.GetLastMsgForSubject(ctx, l.subject(partition)))
+}
+
+func (l *jetLog) Get(ctx context.Context, sequence uint64) (*Stored, error) {
+	if sequence == 0 {
+		return nil, ErrNone
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return l.read(l.stream.GetMsg(ctx, sequence))
+}
+
+func (l *jetLog) Follow(ctx context.Context, partition int, after uint64, visit func(*Stored) error) error {
+	subject := ""
+	if partition >= 0 {
+		subject = l.subject(partition)
+	}
+	return follow(ctx, l.js, l.name, subject, after, func(m jetstream.Msg, sequence uint64) error {
+		s, err := l.stored(&jetstream.RawStreamMsg{Subject: m.Subject(), Sequence: sequence, Data: m.Data()})
+		if err != nil {
+			return err
+		}
+		return visit(s)
+	})
+}
+
+// follow reads a stream in order through an ordered consumer, which finds its place again by itself after a reconnect.
+func follow(ctx context.Context, js jetstream.JetStream, stream, subject string, after uint64, visit func(m jetstream.Msg, sequence uint64) error) error {
+	config := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1}
+	if subject != "" {
+		config.FilterSubjects = []string{subject}
+	}
+	consumer, err := js.OrderedConsumer(ctx, stream, config)
+	if err != nil {
+		return fmt.Errorf("ledger: follow %s: %w", stream, err)
+	}
+	failed := make(chan error, 1)
+	fail := func(err error) {
+		select {
+		case failed <- err:
+		default:
+		}
+	}
+	var ended atomic.Bool
+	last := after
+	reading, err := consumer.Consume(func(m jetstream.Msg) {
+		if ended.Load() {
+			return
+		}
+		meta, err := m.Metadata()
+		if err == nil && meta.Sequence.Stream <= last {
+			return
+		}
+		if err == nil {
+			last = meta.Sequence.Stream
+			err = visit(m, last)
+		}
+		if err != nil {
+			ended.Store(true)
+			fail(err)
+		}
+	}, jetstream.PullMaxMessages(1000), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+		if errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrStreamNotFound) {
+			fail(fmt.Errorf("ledger: follow %s: %w", stream, err))
+		}
+	}))
+	if err != nil {
+		return fmt.Errorf("ledger: follow %s: %w", stream, err)
+	}
+	defer func() {
+		ended.Store(true)
+		reading.Stop()
+		<-reading.Closed()
+	}()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+type kvLeases struct {
+	kv  jetstream.KeyValue
+	ttl time.Duration
+}
+
+func (l *kvLeases) TTL() time.Duration { return l.ttl }
+
+func (l *kvLeases) Acquire(ctx context.Context, key, owner string) (uint64, error) {
+	epoch, err := l.kv.Create(ctx, key, []byte(owner))
+	if !errors.Is(err, jetstream.ErrKeyExists) {
+		return epoch, err
+	}
+	held, err := l.kv.Get(ctx, key)
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound): // it ran out just now
+		return 0, ErrHeld
+	case err != nil:
+		return 0, err
+	case string(held.Value()) != owner:
+		return 0, ErrHeld
+	}
+	return l.Renew(ctx, key, owner, held.Revision())
+}
+
+func (l *kvLeases) Renew(ctx context.Context, key, owner string, epoch uint64) (uint64, error) {
+	next, err := l.kv.Update(ctx, key, []byte(owner), epoch)
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+		return 0, ErrHeld
+	}
+	return next, err
+}
+
+func (l *kvLeases) Release(ctx context.Context, key string, epoch uint64) error {
+	return l.kv.Delete(ctx, key, jetstream.LastRevision(epoch))
+}

@@ -1,0 +1,293 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
+	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+)
+
+// Config of a Keeper. All but Prepare and Progress are required.
+type Config struct {
+	Machine    step.Machine
+	Partitions int
+	Owner      string // of the leases: stable over restarts of one process's data directory
+	Broker     Broker
+	Validate   Validate
+	Prepare    func(ctx context.Context, c *step.Command) error
+	Clock      clock.Clock
+	Heads      *Heads
+	Snapshots  string // directory
+	Stats      *Stats
+	Log        zerolog.Logger
+	Progress   func(partition string, done, last uint64)
+}
+
+// Keeper writes the partitions of one context whose leases this process can get, and takes over others as they come free.
+type Keeper struct {
+	Config
+	log     Log
+	info    LogInfo
+	cancel  context.CancelFunc
+	stopped chan struct{} // closed when draining begins
+	running sync.WaitGroup
+
+	mu      sync.Mutex
+	serving map[int]bool
+	failed  map[int]error // partitions that refuse to serve
+	changed chan struct{} // closed and replaced at every change of the two
+}
+
+// Open opens the context's log and starts to compete for its partitions.
+func Open(ctx context.Context, c Config) (*Keeper, error) {
+	log, err := c.Broker.OpenLog(ctx, c.Machine.Context(), c.Partitions)
+	if err != nil {
+		return nil, err
+	}
+	info, err := log.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	running, cancel := context.WithCancel(context.Background())
+	k := &Keeper{Config: c, log: log, info: info, cancel: cancel, stopped: make(chan struct{}),
+		serving: make(map[int]bool), failed: make(map[int]error), changed: make(chan struct{})}
+	for i := range c.Partitions {
+		k.running.Add(1)
+		go k.keep(running, i)
+	}
+	return k, nil
+}
+
+// Ledger is the context's log.
+func (k *Keeper) Ledger() Log { return k.log }
+
+// Ready waits until every partition has a writer here or elsewhere, and fails with the reason when one refuses to serve.
+func (k *Keeper) Ready(ctx context.Context) error {
+	for {
+		k.mu.Lock()
+		settled, changed := len(k.serving), k.changed
+		var failed error
+		for _, err := range k.failed {
+			failed = errors.Join(failed, err)
+		}
+		k.mu.Unlock()
+		if failed != nil {
+			return failed
+		}
+		if settled == k.Partitions {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("ledger: %s: %d of %d partitions have a writer: %w", k.Machine.Context(), settled, k.Partitions, ctx.Err())
+		}
+	}
+}
+
+// Close drains: commands taken are decided and answered, leases released, snapshots written. When ctx ends first, what is left is
+// refused as overloaded or answered as unknown, never dropped silently.
+func (k *Keeper) Close(ctx context.Context) error {
+	close(k.stopped)
+	done := make(chan struct{})
+	go func() { k.running.Wait(); close(done) }()
+	select {
+	case <-done:
+		k.cancel()
+		return nil
+	case <-ctx.Done():
+		k.cancel()
+		<-done
+		return ctx.Err()
+	}
+}
+
+func (k *Keeper) set(partition int, serving bool, failed error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if serving {
+		k.serving[partition] = true
+	} else {
+		delete(k.serving, partition)
+	}
+	if failed != nil {
+		k.failed[partition] = failed
+	} else {
+		delete(k.failed, partition)
+	}
+	close(k.changed)
+	k.changed = make(chan struct{})
+}
+
+// keep competes for one partition's lease until the keeper stops.
+func (k *Keeper) keep(ctx context.Context, number int) {
+	defer k.running.Done()
+	leases := k.Broker.Leases()
+	key := PartitionName(k.Machine.Context(), number)
+	log := k.Log.With().Str("partition", key).Logger()
+	for !k.draining() {
+		epoch, err := leases.Acquire(ctx, key, k.Owner)
+		if err == nil {
+			err = k.serve(ctx, number, key, epoch, log)
+		} else if errors.Is(err, ErrHeld) {
+			k.set(number, true, nil) // served elsewhere
+			err = nil
+		}
+		if k.draining() || ctx.Err() != nil {
+			break
+		}
+		pause := leases.TTL() / 3
+		var chain *ChainError
+		var tail *TailLossError
+		switch {
+		case errors.As(err, &chain), errors.As(err, &tail), errors.Is(err, ErrTailLost):
+			k.set(number, false, err)
+			log.Error().Err(err).Msg("the partition refuses to serve")
+			pause = 30 * time.Second // the operator may restore the log
+		case err != nil && !errors.Is(err, errGiveUp):
+			log.Warn().Err(err).Msg("the partition is not served; trying again")
+		}
+		wake, stop := k.Clock.Wake(k.Clock.Now().Add(pause))
+		select {
+		case <-wake:
+		case <-k.stopped:
+		case <-ctx.Done():
+		}
+		stop()
+	}
+}
+
+func (k *Keeper) draining() bool {
+	select {
+	case <-k.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
+// serve restores the partition, writes it while the lease holds, and leaves it in order.
+func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64, log zerolog.Logger) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	lease := &lease{leases: k.Broker.Leases(), key: key, owner: k.Owner, epoch: epoch, lost: cancel}
+	renewed := lease.keep(ctx)
+	defer func() { cancel(); <-renewed; lease.release() }()
+
+	started := time.Now()
+	var progress func(done, last uint64)
+	if k.Progress != nil {
+		progress = func(done, last uint64) { k.Progress(key, done, last) }
+	}
+	f, ignored, err := restore(ctx, k.log, k.info.Created, k.Machine, number, k.Snapshots, progress)
+	if ignored != nil {
+		log.Warn().Err(ignored).Msg("snapshot not used")
+	}
+	if err != nil {
+		return err
+	}
+	if known := k.Heads.Get(key); known.Sequence > f.tip.Sequence || known.Sequence == f.tip.Sequence && known.Hash != "" && known.Hash != f.tip.Hash.String() {
+		if known.Sequence == f.tip.Sequence {
+			return &ChainError{key, known.Sequence, "the heads file knows this commit with another hash"}
+		}
+		return &TailLossError{key, f.tip.Number, f.tip.Sequence, known, "heads file"}
+	}
+	log.Debug().Uint64("number", f.tip.Number).Int("entities", f.state.Len()).Dur("took", time.Since(started)).Msg("partition restored")
+
+	p := &partition{fold: f, number: number, owner: k.Owner, epoch: lease.current, log: k.log, broker: k.Broker, clock: k.Clock,
+		heads: k.Heads, stats: k.Stats, logger: log, queue: make(chan *pending, QueueCommandsMax)}
+	snapshots := &snapshotter{k: k, number: number, since: f.events, log: log}
+	p.onCommit = func(_ Tip, n int) { snapshots.count(ctx, n) }
+	in := &intake{context: k.Machine.Context(), number: number, count: k.Partitions, validate: k.Validate, prepare: k.Prepare, broker: k.Broker,
+		clock: k.Clock, stats: k.Stats, logger: log, queue: p.queue, slots: make(chan struct{}, QueueCommandsMax)}
+	stop, err := k.Broker.Serve(in.context, number, in.take)
+	if err != nil {
+		return err
+	}
+	drained := make(chan struct{})
+	go func() { // whatever ends the writer: first no new commands, then the queue is closed
+		defer close(drained)
+		select {
+		case <-k.stopped:
+		case <-ctx.Done():
+		}
+		stop()
+		in.running.Wait()
+		close(p.queue)
+	}()
+	k.set(number, true, nil)
+	err = p.run(ctx)
+	k.set(number, false, nil)
+	cancelled := ctx.Err() != nil
+	cancel()
+	<-drained
+	var left []*pending
+	for w := range p.queue {
+		left = append(left, w)
+	}
+	if errors.Is(err, errGiveUp) || cancelled { // another writer has the partition, or soon will
+		p.forward(left)
+	} else {
+		p.refuseAll(left, events.ErrOverloaded)
+	}
+	snapshots.wait()
+	if errors.Is(err, errDrained) {
+		if snapshots.since >= snapshotAtCloseMin {
+			return writeSnapshot(k.Snapshots, k.info.Created, p.fold)
+		}
+		return nil
+	}
+	return err
+}
+
+// snapshotAtCloseMin is how many events make a snapshot at the end worth its time.
+const snapshotAtCloseMin = 1000
+
+// snapshotter writes a snapshot every SnapshotEvents events, off the writer's thread: it folds the log from the last snapshot
+// again, so the writer never stops for it.
+type snapshotter struct {
+	k      *Keeper
+	number int
+	log    zerolog.Logger
+	since  uint64 // events since the last snapshot; owned by the writer
+	busy   sync.WaitGroup
+	active bool
+	done   chan struct{}
+}
+
+func (s *snapshotter) count(ctx context.Context, n int) {
+	s.since += uint64(n)
+	if s.active {
+		select {
+		case <-s.done:
+			s.active = false
+		default:
+			return
+		}
+	}
+	if s.since < SnapshotEvents {
+		return
+	}
+	s.since, s.active, s.done = 0, true, make(chan struct{})
+	s.busy.Add(1)
+	go func() {
+		defer s.busy.Done()
+		defer close(s.done)
+		f, _, err := restore(ctx, s.k.log, s.k.info.Created, s.k.Machine, s.number, s.k.Snapshots, nil)
+		if err == nil {
+			err = writeSnapshot(s.k.Snapshots, s.k.info.Created, f)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn().Err(err).Msg("snapshot not written")
+		}
+	}()
+}
+
+func (s *snapshotter) wait() { s.busy.Wait() }

@@ -1,0 +1,38 @@
+package step
+
+import (
+	"strings"
+
+	"github.com/jieli-bus/jieli/events"
+)
+
+// Actor says who gives a command: "operator", "system" (timers, reactions), "party:<id>", or "user:<pseudonym>" (a person who acts
+// for an enterprise under a dated authorisation).
+type Actor string
+
+// Actors without an id.
+const (
+	Operator Actor = "operator"
+	System   Actor = "system"
+)
+
+// Party returns the id of a party actor.
+func (a Actor) Party() (id string, ok bool) { return strings.CutPrefix(string(a), "party:") }
+
+// User returns the pseudonym of a user actor.
+func (a Actor) User() (id string, ok bool) { return strings.CutPrefix(string(a), "user:") }
+
+// Trusted reports whether the actor is the operator or the system itself.
+func (a Actor) Trusted() bool { return a == Operator || a == System }
+
+// Valid reports whether the actor has one of the forms above.
+func (a Actor) Valid() bool {
+	if a.Trusted() {
+		return true
+	}
+	id, ok := a.Party()
+	if !ok {
+		id, ok = a.User()
+	}
+	return ok && events.ValidID(id)
+}

@@ -1,0 +1,204 @@
+package sharing
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jieli-bus/jieli/contracts/codes"
+	"github.com/jieli-bus/jieli/events"
+)
+
+// ExtPolicy names, on every event of a view, the set of grants it was cut down by.
+const ExtPolicy = "policyversion"
+
+// shared are the extension attributes that say nothing a grant would have to allow.
+var shared = []string{events.ExtCurrency, events.ExtDataClass, events.ExtIndustry, events.ExtInstrument, events.ExtRegion, events.ExtSequence, events.ExtStage, events.ExtTraceParent}
+
+// amounts are the fields of which the attribute amountwan is a rounded copy: it is shared with them only.
+var amounts = []string{"amount", "capacity"}
+
+// Policy is what one department may see: its grants, ready to be applied. It is immutable.
+type Policy struct {
+	department string
+	byType     map[string][]*rule
+}
+
+type rule struct {
+	grant  *Given
+	starts map[string]uint64
+	ends   map[string]uint64 // only when revoked
+	fields *tree
+	amount bool
+}
+
+// tree is a set of field paths; a nil child map means the whole value.
+type tree struct{ children map[string]*tree }
+
+// NewPolicy compiles a department's grants.
+func NewPolicy(d *Department) *Policy {
+	p := &Policy{department: d.ID, byType: make(map[string][]*rule)}
+	for i := range d.Grants {
+		g := &d.Grants[i]
+		starts, ends := cuts(g.Cuts), cuts(g.EndCuts)
+		for typ, fields := range g.Types {
+			r := &rule{grant: g, starts: starts, ends: ends, fields: &tree{}}
+			for _, path := range fields {
+				r.fields.add(strings.Split(path, "."))
+				r.amount = r.amount || slices.Contains(amounts, path)
+			}
+			p.byType[typ] = append(p.byType[typ], r)
+		}
+	}
+	return p
+}
+
+func cuts(list []events.Cut) map[string]uint64 {
+	m := make(map[string]uint64, len(list))
+	for _, c := range list {
+		m[c.Context] = c.Sequence
+	}
+	return m
+}
+
+// add puts a path into the set. An element of an array is named like the array: "offers[].offer" is {"offers":{"offer"}}.
+func (t *tree) add(path []string) {
+	if t.children == nil {
+		t.children = make(map[string]*tree)
+	}
+	name := strings.TrimSuffix(path[0], "[]")
+	child, had := t.children[name]
+	switch {
+	case len(path) == 1:
+		t.children[name] = &tree{}
+	case had && child.children == nil: // the whole of it is allowed already
+	default:
+		if !had {
+			child = &tree{}
+			t.children[name] = child
+		}
+		child.add(path[1:])
+	}
+}
+
+// governs reports whether the rule holds for an event at this place of the ledger.
+func (r *rule) governs(e *events.Event, origin events.Position) bool {
+	if origin.Sequence < r.starts[origin.Context] {
+		return false
+	}
+	if end, ok := r.ends[origin.Context]; r.grant.Ended && (!ok || origin.Sequence >= end) {
+		return false
+	}
+	if r.grant.Until != "" {
+		if end, err := r.grant.Until.End(); err != nil || !e.Time.Before(end) {
+			return false
+		}
+	}
+	if len(r.grant.Regions) == 0 {
+		return true
+	}
+	region := e.Get(events.ExtRegion)
+	return slices.ContainsFunc(r.grant.Regions, func(within string) bool { return codes.RegionWithin(region, within) })
+}
+
+// View returns the department's copy of an event, or false when it may see nothing of it.
+func (p *Policy) View(e *events.Event, origin events.Position) (*events.Event, bool, error) {
+	var union *tree
+	var grants []string
+	amount := false
+	for _, r := range p.byType[e.Type] {
+		if !r.governs(e, origin) {
+			continue
+		}
+		grants = append(grants, r.grant.Grant.Grant)
+		amount = amount || r.amount
+		if union == nil {
+			union = r.fields
+		} else {
+			union = merge(union, r.fields)
+		}
+	}
+	if union == nil {
+		return nil, false, nil
+	}
+	data, err := union.cut(e.Data)
+	if err != nil {
+		return nil, false, fmt.Errorf("sharing: payload of event %s: %w", e.ID, err)
+	}
+	version := events.DeriveUUID(append([]string{"policy", p.department, e.Type}, grants...)...).String()[:8]
+	view := &events.Event{
+		ID:      events.DeriveUUID("view", p.department, e.ID, version).String(),
+		Source:  e.Source,
+		Type:    e.Type,
+		Subject: e.Subject,
+		Time:    e.Time,
+		Data:    data,
+	}
+	for _, x := range e.Extensions {
+		if slices.Contains(shared, x.Name) || amount && x.Name == events.ExtAmountWan {
+			view.Extensions = append(view.Extensions, x)
+		}
+	}
+	view.Set(ExtPolicy, version, events.String)
+	return view, true, nil
+}
+
+func merge(a, b *tree) *tree {
+	if a.children == nil || b.children == nil {
+		return &tree{}
+	}
+	out := &tree{children: make(map[string]*tree, len(a.children)+len(b.children))}
+	for name, t := range a.children {
+		out.children[name] = t
+	}
+	for name, t := range b.children {
+		if have, ok := out.children[name]; ok {
+			t = merge(have, t)
+		}
+		out.children[name] = t
+	}
+	return out
+}
+
+// cut keeps the fields of the set; keys come out in alphabetical order, so equal input gives equal bytes.
+func (t *tree) cut(data []byte) ([]byte, error) {
+	if t.children == nil {
+		return data, nil
+	}
+	switch {
+	case len(data) > 0 && data[0] == '[':
+		var list []json.RawMessage
+		if err := json.Unmarshal(data, &list); err != nil {
+			return nil, err
+		}
+		for i := range list {
+			cut, err := t.cut(list[i])
+			if err != nil {
+				return nil, err
+			}
+			list[i] = cut
+		}
+		return json.Marshal(list)
+	case len(data) > 0 && data[0] == '{':
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal(data, &object); err != nil {
+			return nil, err
+		}
+		out := make(map[string]json.RawMessage, len(t.children))
+		for name, child := range t.children {
+			value, ok := object[name]
+			if !ok {
+				continue
+			}
+			cut, err := child.cut(value)
+			if err != nil {
+				return nil, err
+			}
+			out[name] = cut
+		}
+		return json.Marshal(out)
+	}
+	// A path that leads into a plain value allows nothing of it.
+	return []byte("null"), nil
+}

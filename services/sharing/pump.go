@@ -1,0 +1,290 @@
+package sharing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
+)
+
+// Sources are the contexts whose events departments can see.
+var Sources = []string{"enterprise", "party", "demand", "offer", "match"}
+
+// View is one department's stream and where it stands.
+type View struct {
+	Department string
+	Stream     *ledger.Derived
+	// Ready makes what the department reads the stream with (its durable consumer); it runs whenever the stream has been opened
+	// or made anew.
+	Ready func(ctx context.Context) error
+
+	stored map[string]events.Position // last origin stored, by context
+}
+
+// Pump writes the views. Sources are read once for all departments; the pump keeps no position but what the views themselves hold.
+type Pump struct {
+	Grants ledger.Log                 // the ledger of context sharing
+	Events map[string]*ledger.Derived // the EVENTS streams, by context
+	Views  []*View
+	Log    zerolog.Logger
+
+	mu       sync.Mutex // held while one event is written to the views
+	policies map[string]*Policy
+	depts    map[string]*Department
+	read     map[string]uint64 // by context: up to this ledger sequence events are in the views
+	grantTip uint64            // last commit of the sharing ledger that is applied
+	changed  chan struct{}     // closed and replaced when grantTip moves
+	gate     chan struct{}     // not nil: writing stands still until it is closed
+	rewrite  map[string]bool   // departments whose view must be written anew
+}
+
+var errRewrite = errors.New("sharing: a grant governs events that are written already; the view is written anew")
+
+// pumpPause is the wait after a failure.
+const pumpPause = 200 * time.Millisecond
+
+// standstillMax is how long writing may wait for a grant change to be decided.
+const standstillMax = 2 * time.Second
+
+// Run writes views until ctx ends. After a failure it looks what each view holds and goes on behind that.
+func (p *Pump) Run(ctx context.Context) error {
+	p.mu.Lock()
+	p.changed, p.rewrite = make(chan struct{}), make(map[string]bool)
+	p.mu.Unlock()
+	for {
+		err := p.once(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		p.Log.Warn().Err(err).Msg("views interrupted; resuming behind what they hold")
+		select {
+		case <-time.After(pumpPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (p *Pump) once(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := p.open(ctx); err != nil {
+		return err
+	}
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	failed := make(chan error, len(Sources)+1)
+	run := func(f func() error) {
+		running.Add(1)
+		go func() {
+			defer running.Done()
+			failed <- f()
+		}()
+	}
+	last, err := p.Grants.Info(ctx)
+	if err != nil {
+		return err
+	}
+	run(func() error { return p.Grants.Follow(ctx, -1, 0, p.absorb) })
+	if err := p.await(ctx, last.Last); err != nil { // every grant there is, before the first event
+		return err
+	}
+	for _, source := range Sources {
+		after, err := p.start(ctx, source)
+		if err != nil {
+			return err
+		}
+		run(func() error {
+			return p.Events[source].Follow(ctx, "", after, func(m *ledger.Message) error { return p.write(ctx, source, m) })
+		})
+	}
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// open readies every view and finds what it holds.
+func (p *Pump) open(ctx context.Context) error {
+	p.mu.Lock()
+	rewrite := p.rewrite
+	p.rewrite = make(map[string]bool)
+	p.policies, p.depts, p.read, p.grantTip = make(map[string]*Policy), make(map[string]*Department), make(map[string]uint64), 0
+	p.mu.Unlock()
+	for _, v := range p.Views {
+		if rewrite[v.Department] {
+			if err := v.Stream.Delete(ctx); err != nil {
+				return err
+			}
+		}
+		if _, _, err := v.Stream.Resume(ctx); err != nil {
+			return err
+		}
+		v.stored = make(map[string]events.Position)
+		for _, source := range Sources {
+			last, found, err := v.Stream.LastOf(ctx, "jieli.view."+v.Department+"."+source+".>")
+			if err != nil {
+				return err
+			}
+			if found {
+				v.stored[source] = last
+			}
+		}
+		if err := v.Ready(ctx); err != nil {
+			return fmt.Errorf("sharing: view of %s: %w", v.Department, err)
+		}
+	}
+	return nil
+}
+
+// start is the sequence of the EVENTS stream behind which a source must be read: nothing that any view lacks is skipped.
+// A view that sees nothing of a source makes it read from the beginning; that is cheap beside missing something.
+func (p *Pump) start(ctx context.Context, source string) (uint64, error) {
+	oldest, have := events.Position{}, true
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, v := range p.Views {
+		stored, ok := v.stored[source]
+		have = have && ok
+		p.read[source] = max(p.read[source], stored.Sequence)
+		if i == 0 || stored.Less(oldest) {
+			oldest = stored
+		}
+	}
+	if !have {
+		return 0, nil
+	}
+	return p.Events[source].SequenceOf(ctx, oldest)
+}
+
+// absorb applies a commit of the sharing ledger to the policies.
+func (p *Pump) absorb(s *ledger.Stored) error {
+	c, err := s.Decode()
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range c.Events {
+		e, err := ledger.Applied(&c.Events[i])
+		if err != nil {
+			return err
+		}
+		d := Evolve(p.depts[e.Subject], e)
+		p.depts[e.Subject] = d
+		p.policies[e.Subject] = NewPolicy(d)
+		for _, cut := range changeCuts(e.Data) {
+			if cut.Sequence <= p.read[cut.Context] {
+				p.rewrite[e.Subject] = true
+			}
+		}
+	}
+	p.grantTip = s.Sequence
+	close(p.changed)
+	p.changed = make(chan struct{})
+	if p.gate != nil && len(c.Events) > 0 {
+		close(p.gate)
+		p.gate = nil
+	}
+	if len(p.rewrite) > 0 {
+		return errRewrite
+	}
+	return nil
+}
+
+func changeCuts(data any) []events.Cut {
+	switch g := data.(type) {
+	case *events.Grant:
+		return g.Cuts
+	case *events.GrantRef:
+		return g.Cuts
+	}
+	return nil
+}
+
+// await waits until the sharing ledger has been applied up to a sequence.
+func (p *Pump) await(ctx context.Context, sequence uint64) error {
+	for {
+		p.mu.Lock()
+		tip, changed := p.grantTip, p.changed
+		p.mu.Unlock()
+		if tip >= sequence {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// write puts an event into every view that may have it and does not have it yet.
+func (p *Pump) write(ctx context.Context, source string, m *ledger.Message) error {
+	p.mu.Lock()
+	for p.gate != nil {
+		gate := p.gate
+		p.mu.Unlock()
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		p.mu.Lock()
+	}
+	defer p.mu.Unlock()
+	for _, v := range p.Views {
+		policy := p.policies[v.Department]
+		if stored, ok := v.stored[source]; policy == nil || ok && !stored.Less(m.Origin) {
+			continue
+		}
+		view, may, err := policy.View(&m.Event, m.Origin)
+		if err != nil {
+			return err
+		}
+		if !may {
+			continue
+		}
+		if err := v.Stream.Append(events.ViewSubject(v.Department, view), view, m.Origin); err != nil {
+			return err
+		}
+	}
+	p.read[source] = max(p.read[source], m.Origin.Sequence)
+	return nil
+}
+
+// Cuts makes writing stand still and returns, for every source, the first commit that is not yet in any view. Writing
+// goes on when the next grant change has been applied, or after standstillMax. A change that comes later than that is still
+// right: it finds its cut overtaken and has the view written anew.
+func (p *Pump) Cuts() []events.Cut {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gate == nil {
+		gate := make(chan struct{})
+		p.gate = gate
+		time.AfterFunc(standstillMax, func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if p.gate == gate {
+				close(gate)
+				p.gate = nil
+			}
+		})
+	}
+	var list []events.Cut
+	for _, source := range Sources {
+		if sequence := p.read[source]; sequence > 0 {
+			list = append(list, events.Cut{Context: source, Sequence: sequence + 1})
+		}
+	}
+	return list
+}
