@@ -457,13 +457,48 @@ func readTime(t *time.Time, b []byte) *Problem {
 	if len(b) == 0 {
 		return nil
 	}
-	if len(b) > 64 || t.UnmarshalText(b) != nil {
+	if len(b) > 64 || !rfc3339Form(b) || t.UnmarshalText(b) != nil {
 		return malformedTime()
 	}
 	if *t = t.UTC(); !writableTime(*t) {
 		return malformedTime()
 	}
 	return nil
+}
+
+// rfc3339Form holds the text to the grammar where package time is lenient (one-digit hours, a comma, zones over a day).
+func rfc3339Form(b []byte) bool {
+	const form = "dddd-dd-ddTdd:dd:dd"
+	if len(b) <= len(form) || !hasForm(b[:len(form)], form) {
+		return false
+	}
+	zone := b[len(form):]
+	if zone[0] == '.' {
+		n := 1
+		for n < len(zone) && zone[n] >= '0' && zone[n] <= '9' {
+			n++
+		}
+		if n == 1 || n == len(zone) {
+			return false
+		}
+		zone = zone[n:]
+	}
+	if len(zone) == 1 {
+		return zone[0] == 'Z'
+	}
+	return (hasForm(zone, "+dd:dd") || hasForm(zone, "-dd:dd")) && string(zone[1:3]) < "24" && string(zone[4:]) < "60"
+}
+
+func hasForm(b []byte, form string) bool {
+	if len(b) != len(form) {
+		return false
+	}
+	for i, c := range b {
+		if form[i] == 'd' && (c < '0' || c > '9') || form[i] != 'd' && c != form[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // knownType shares the strings of the catalogue's types, and of the type that came last.
