@@ -10,8 +10,8 @@
 //     then terminated. The handler never sees a nil or a half-read message.
 //
 // What it does not promise, so that consumers gate by aggregate version (apply n+1 only)
-//   - Order across several subscribers on one durable, after a lost connection (what was on the wire comes again after
-//     AckWait), and after InPlaceAttempts failures of one message.
+//   - Order across several subscribers on one durable; of messages that were on the wire when a connection was lost or a
+//     subscriber closed (the broker sends them again later); and after InPlaceAttempts failures of one message.
 //   - Exactly once. A publish whose answer was lost is repeated under the same id.
 //
 // A message's wire form is CloudEvents binary mode: Watermill metadata are the headers, the payload is the body.

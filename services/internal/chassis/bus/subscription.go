@@ -1,11 +1,13 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -42,6 +44,10 @@ type subscription struct {
 	floorDue chan struct{}
 	consumer jetstream.Consumer // of the supervisor
 	created  time.Time          // of the stream, as of the last attachment
+
+	last   atomic.Pointer[delivery] // the latest one
+	leftMu sync.Mutex
+	left   []*delivery // unhandled when closing
 
 	closing    chan struct{} // no further message is handed over
 	abandoning chan struct{} // answers are no longer waited for
@@ -171,14 +177,15 @@ func (s *subscription) receive(msg jetstream.Msg) {
 			Subject: msg.Subject(), Header: msg.Headers(), Data: msg.Data(),
 		},
 	}
+	s.last.Store(d)
 	if s.isClosing() {
-		s.answer(d, msg.Nak)
+		s.unread(d)
 		return
 	}
 	select {
 	case s.window <- struct{}{}:
 	case <-s.closing:
-		s.answer(d, msg.Nak)
+		s.unread(d)
 		return
 	}
 	switch s.progress.admit(d) {
@@ -227,16 +234,24 @@ func (s *subscription) settle(d *delivery, send func() error) {
 	<-s.window
 }
 
-// release gives a message back to the broker, to come again after delay.
+// release gives a message back to the broker, to come again after delay. Without a delay it is one that closing left
+// unhandled.
 func (s *subscription) release(d *delivery, failed int, delay time.Duration) {
 	s.progress.giveBack(d, failed)
-	s.answer(d, func() error {
-		if delay > 0 {
-			return d.msg.NakWithDelay(delay)
-		}
-		return d.msg.Nak()
-	})
+	if delay > 0 {
+		s.answer(d, func() error { return d.msg.NakWithDelay(delay) })
+	} else {
+		s.unread(d)
+	}
 	<-s.window
+}
+
+// unread keeps a message that closing left unhandled for drainLanes, which gives all of them back in stream order:
+// the broker sends them again in the order they come back.
+func (s *subscription) unread(d *delivery) {
+	s.leftMu.Lock()
+	s.left = append(s.left, d)
+	s.leftMu.Unlock()
 }
 
 func (s *subscription) abandon(d *delivery) {
@@ -364,23 +379,33 @@ func (s *subscription) drainLanes(working *sync.WaitGroup) {
 	close(s.abandoning)
 	<-idle
 
-	var queued []*delivery
 	for _, l := range s.lanes {
 		for len(l.queue) > 0 {
-			queued = append(queued, <-l.queue)
+			d := <-l.queue
+			s.release(d, s.progress.failedAttempts(d), 0)
 		}
 	}
-	slices.SortFunc(queued, func(a, b *delivery) int {
-		return int(int64(a.in.Sequence) - int64(b.in.Sequence))
-	})
-	for _, d := range queued {
-		s.release(d, s.progress.failedAttempts(d), 0)
+	s.leftMu.Lock()
+	defer s.leftMu.Unlock()
+	slices.SortFunc(s.left, func(a, b *delivery) int { return cmp.Compare(a.in.Sequence, b.in.Sequence) })
+	for _, d := range s.left {
+		s.answer(d, d.msg.Nak)
+	}
+	s.confirm()
+}
+
+// confirm returns when the broker has applied every answer: it works on them one after another, apart from what it
+// does with the connection otherwise, and replies to a request among them. Without it a subscriber that comes right
+// after this one could overtake the messages given back.
+func (s *subscription) confirm() {
+	last := s.last.Load()
+	if last == nil || !s.conn.IsConnected() {
+		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
-	if s.conn.IsConnected() {
-		if err := s.conn.FlushWithContext(ctx); err != nil {
-			s.log.Error("the last answers may be lost, their messages come again", err, nil)
-		}
+	_, err := s.conn.RequestWithContext(ctx, last.msg.Reply(), []byte("+WPI"))
+	if err != nil && !errors.Is(err, nats.ErrNoResponders) { // no responders: the durable is gone
+		s.log.Error("the last answers may be lost, their messages come again", err, nil)
 	}
 }
