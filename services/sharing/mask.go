@@ -54,6 +54,15 @@ func NewPolicy(d *Department) *Policy {
 	return p
 }
 
+// PolicyOf compiles a department's document.
+func PolicyOf(doc []byte) (*Policy, error) {
+	var d Department
+	if err := json.Unmarshal(doc, &d); err != nil {
+		return nil, fmt.Errorf("sharing: department: %w", err)
+	}
+	return NewPolicy(&d), nil
+}
+
 func cuts(list []events.Cut) map[string]uint64 {
 	m := make(map[string]uint64, len(list))
 	for _, c := range list {

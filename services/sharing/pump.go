@@ -27,6 +27,12 @@ type View struct {
 	stored map[string]events.Position // last origin stored, by context
 }
 
+// NewPump makes a pump without views.
+func NewPump(grants ledger.Log, sources map[string]*ledger.Derived, log zerolog.Logger) *Pump {
+	return &Pump{Grants: grants, Events: sources, Log: log, changed: make(chan struct{}), rewrite: make(map[string]bool),
+		read: make(map[string]uint64), done: make(map[string]uint64)}
+}
+
 // Pump writes the views. Sources are read once for all departments; the pump keeps no position but what the views themselves hold.
 type Pump struct {
 	Grants ledger.Log                 // the ledger of context sharing
@@ -34,41 +40,57 @@ type Pump struct {
 	Views  []*View
 	Log    zerolog.Logger
 
+	loop     ledger.Loop
 	mu       sync.Mutex // held while one event is written to the views
 	policies map[string]*Policy
 	depts    map[string]*Department
 	read     map[string]uint64 // by context: up to this ledger sequence events are in the views
+	done     map[string]uint64 // by context: every event up to this ledger sequence has been put before every view in this run
 	grantTip uint64            // last commit of the sharing ledger that is applied
-	changed  chan struct{}     // closed and replaced when grantTip moves
+	changed  chan struct{}     // closed and replaced when grantTip or done moves
 	gate     chan struct{}     // not nil: writing stands still until it is closed
 	rewrite  map[string]bool   // departments whose view must be written anew
 }
 
 var errRewrite = errors.New("sharing: a grant governs events that are written already; the view is written anew")
 
-// pumpPause is the wait after a failure.
-const pumpPause = 200 * time.Millisecond
-
 // standstillMax is how long writing may wait for a grant change to be decided.
 const standstillMax = 2 * time.Second
 
 // Run writes views until ctx ends. After a failure it looks what each view holds and goes on behind that.
 func (p *Pump) Run(ctx context.Context) error {
+	return p.loop.Run(ctx, p.Log.With().Str("part", "views").Logger(), p.once)
+}
+
+// Restart makes the pump look anew at what the views hold, as after one has been deleted.
+func (p *Pump) Restart() {
 	p.mu.Lock()
-	p.changed, p.rewrite = make(chan struct{}), make(map[string]bool)
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	p.loop.Restart()
+	p.done = make(map[string]uint64)
+}
+
+// Complete waits until every view holds what it may have of a source, up to a sequence of its ledger.
+func (p *Pump) Complete(ctx context.Context, source string, sequence uint64) error {
 	for {
-		err := p.once(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
+		p.mu.Lock()
+		done, changed := p.done[source], p.changed
+		p.mu.Unlock()
+		if done >= sequence {
+			break
 		}
-		p.Log.Warn().Err(err).Msg("views interrupted; resuming behind what they hold")
 		select {
-		case <-time.After(pumpPause):
+		case <-changed:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+	for _, v := range p.Views {
+		if err := v.Stream.Flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *Pump) once(ctx context.Context) error {
@@ -118,7 +140,7 @@ func (p *Pump) open(ctx context.Context) error {
 	p.mu.Lock()
 	rewrite := p.rewrite
 	p.rewrite = make(map[string]bool)
-	p.policies, p.depts, p.read, p.grantTip = make(map[string]*Policy), make(map[string]*Department), make(map[string]uint64), 0
+	p.policies, p.depts, p.read, p.done, p.grantTip = make(map[string]*Policy), make(map[string]*Department), make(map[string]uint64), make(map[string]uint64), 0
 	p.mu.Unlock()
 	for _, v := range p.Views {
 		if rewrite[v.Department] {
@@ -163,6 +185,8 @@ func (p *Pump) start(ctx context.Context, source string) (uint64, error) {
 	if !have {
 		return 0, nil
 	}
+	p.done[source] = oldest.Sequence
+	p.moved()
 	return p.Events[source].SequenceOf(ctx, oldest)
 }
 
@@ -189,8 +213,7 @@ func (p *Pump) absorb(s *ledger.Stored) error {
 		}
 	}
 	p.grantTip = s.Sequence
-	close(p.changed)
-	p.changed = make(chan struct{})
+	p.moved()
 	if p.gate != nil && len(c.Events) > 0 {
 		close(p.gate)
 		p.gate = nil
@@ -199,6 +222,12 @@ func (p *Pump) absorb(s *ledger.Stored) error {
 		return errRewrite
 	}
 	return nil
+}
+
+// moved wakes those who wait for progress. The lock is held.
+func (p *Pump) moved() {
+	close(p.changed)
+	p.changed = make(chan struct{})
 }
 
 func changeCuts(data any) []events.Cut {
@@ -242,6 +271,9 @@ func (p *Pump) write(ctx context.Context, source string, m *ledger.Message) erro
 		p.mu.Lock()
 	}
 	defer p.mu.Unlock()
+	if err := ctx.Err(); err != nil { // restarted meanwhile
+		return err
+	}
 	for _, v := range p.Views {
 		policy := p.policies[v.Department]
 		if stored, ok := v.stored[source]; policy == nil || ok && !stored.Less(m.Origin) {
@@ -259,6 +291,8 @@ func (p *Pump) write(ctx context.Context, source string, m *ledger.Message) erro
 		}
 	}
 	p.read[source] = max(p.read[source], m.Origin.Sequence)
+	p.done[source] = m.Origin.Sequence
+	p.moved()
 	return nil
 }
 

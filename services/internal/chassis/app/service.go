@@ -31,9 +31,10 @@ type Lookup interface {
 
 // Vault keeps personal data erasable, outside the ledger.
 type Vault interface {
-	// Put stores content under a new reference and returns it with a keyed hash. The key lives beside the content: once erased, the hash says nothing.
+	// Put stores content and returns its reference with a keyed hash. owner is "<entity id>/<command id>": the same owner and content
+	// give the same reference and hash again. The key lives beside the content: once erased, the hash says nothing.
 	Put(ctx context.Context, owner string, content []byte) (ref, hash string, err error)
-	// Get returns store.ErrNotFound after an erasure.
+	// Get fails after an erasure (ledger.ErrErased).
 	Get(ctx context.Context, ref string) ([]byte, error)
 	// Erase overwrites the content and its key.
 	Erase(ctx context.Context, ref string) error

@@ -173,6 +173,27 @@ func (d *Derived) Follow(ctx context.Context, subject string, after uint64, visi
 	})
 }
 
+// Range visits the messages that exist now, in order.
+func (d *Derived) Range(ctx context.Context, visit func(*Message) error) error {
+	_, last, err := d.Len(ctx)
+	if err != nil || last == 0 {
+		return err
+	}
+	err = d.Follow(ctx, "", 0, func(m *Message) error {
+		if err := visit(m); err != nil {
+			return err
+		}
+		if m.Sequence >= last {
+			return errReached
+		}
+		return nil
+	})
+	if errors.Is(err, errReached) {
+		return nil
+	}
+	return err
+}
+
 // SequenceOf finds the last message whose origin is not after a place in the ledger: 0 when there is none. Origins of a stream
 // that has one ledger as its source grow with its sequences, so a binary search does.
 func (d *Derived) SequenceOf(ctx context.Context, place events.Position) (uint64, error) {
@@ -203,6 +224,85 @@ func (d *Derived) Len(ctx context.Context) (messages, last uint64, err error) {
 		return 0, 0, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
 	}
 	return info.State.Msgs, info.State.LastSeq, nil
+}
+
+// EnsureConsumer makes a durable consumer when it is not there.
+func (d *Derived) EnsureConsumer(ctx context.Context, c jetstream.ConsumerConfig) error {
+	_, err := d.stream.Consumer(ctx, c.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		_, err = d.stream.CreateConsumer(ctx, c)
+	}
+	if err != nil {
+		return fmt.Errorf("ledger: derived stream %s: consumer %s: %w", d.config.Name, c.Durable, err)
+	}
+	return nil
+}
+
+// Durable is a durable consumer and how far it has acknowledged, by source.
+type Durable struct {
+	config jetstream.ConsumerConfig
+	acked  map[string]events.Position
+}
+
+// Durables notes the durable consumers, so that they can be put back after a rebuild.
+func (d *Derived) Durables(ctx context.Context) ([]Durable, error) {
+	var list []Durable
+	floors := make(map[int]uint64)
+	consumers := d.stream.ListConsumers(ctx)
+	for info := range consumers.Info() {
+		if info.Config.Durable != "" {
+			floors[len(list)] = info.AckFloor.Stream
+			list = append(list, Durable{info.Config, make(map[string]events.Position)})
+		}
+	}
+	if err := consumers.Err(); err != nil {
+		return nil, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	err := d.Range(ctx, func(m *Message) error {
+		for i := range list {
+			if m.Sequence <= floors[i] {
+				list[i].acked[m.Origin.Context] = m.Origin
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Restore puts durable consumers back on a stream that has been filled anew: each begins at the first message that it had not
+// acknowledged. The order among sources may be another than before, so it can get some messages again; it misses none.
+func (d *Derived) Restore(ctx context.Context, list []Durable) error {
+	starts := make([]uint64, len(list)) // first sequence not acknowledged
+	last := uint64(0)
+	err := d.Range(ctx, func(m *Message) error {
+		last = m.Sequence
+		for i := range list {
+			if acked, ok := list[i].acked[m.Origin.Context]; starts[i] == 0 && (!ok || acked.Less(m.Origin)) {
+				starts[i] = m.Sequence
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, durable := range list {
+		c := durable.config
+		c.DeliverPolicy, c.OptStartSeq = jetstream.DeliverByStartSequencePolicy, starts[i]
+		if starts[i] == 0 {
+			c.OptStartSeq = last + 1
+		}
+		if err := d.stream.DeleteConsumer(ctx, c.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return fmt.Errorf("ledger: derived stream %s: consumer %s: %w", d.config.Name, c.Durable, err)
+		}
+		if _, err := d.stream.CreateConsumer(ctx, c); err != nil {
+			return fmt.Errorf("ledger: derived stream %s: consumer %s: %w", d.config.Name, c.Durable, err)
+		}
+	}
+	return nil
 }
 
 // Delete removes the stream with all messages; its writer finds it gone, makes it anew and fills it from the beginning.

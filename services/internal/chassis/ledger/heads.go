@@ -165,7 +165,12 @@ type TailLossError struct {
 }
 
 func (e *TailLossError) Error() string {
-	return fmt.Sprintf("ledger: partition %s refuses to serve: commits %d to %d are missing (the log ends with commit %d at sequence %d; the %s knows commit %d at sequence %d, hash %.16s). Restore the broker's store from a backup or another replica.\n账本分区 %s 拒绝服务：缺少第 %d 至 %d 号提交，请从备份或其他副本恢复存储。",
-		e.Partition, e.LogNumber+1, e.Known.Number, e.LogNumber, e.LogSequence, e.Witness, e.Known.Number, e.Known.Sequence, e.Known.Hash,
-		e.Partition, e.LogNumber+1, e.Known.Number)
+	to := ""
+	if e.Known.Number > 0 { // an events stream knows sequences only
+		to = fmt.Sprintf(" to %d", e.Known.Number)
+	}
+	return fmt.Sprintf("ledger: partition %s refuses to serve: commits %d%s are missing: the log ends with commit %d at sequence %d, the %s knows sequence %d (hash %.16s). Restore the broker's store from a backup or another replica. / "+
+		"账本分区 %s 拒绝服务：自第 %d 号提交起缺失，账本止于序号 %d，而记录显示应至序号 %d。请从备份或其他副本恢复存储。",
+		e.Partition, e.LogNumber+1, to, e.LogNumber, e.LogSequence, e.Witness, e.Known.Sequence, e.Known.Hash,
+		e.Partition, e.LogNumber+1, e.LogSequence, e.Known.Sequence)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 )
 
-// Config of a Keeper. All but Prepare and Progress are required.
+// Config of a Keeper. All but Prepare, Progress and Witness are required.
 type Config struct {
 	Machine    step.Machine
 	Partitions int
@@ -28,6 +28,8 @@ type Config struct {
 	Stats      *Stats
 	Log        zerolog.Logger
 	Progress   func(partition string, done, last uint64)
+	// Witness tells the newest commit of a partition that something derived from the ledger knows, and what that is.
+	Witness func(ctx context.Context, partition string) (Head, string)
 }
 
 // Keeper writes the partitions of one context whose leases this process can get, and takes over others as they come free.
@@ -193,11 +195,8 @@ func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64
 	if err != nil {
 		return err
 	}
-	if known := k.Heads.Get(key); known.Sequence > f.tip.Sequence || known.Sequence == f.tip.Sequence && known.Hash != "" && known.Hash != f.tip.Hash.String() {
-		if known.Sequence == f.tip.Sequence {
-			return &ChainError{key, known.Sequence, "the heads file knows this commit with another hash"}
-		}
-		return &TailLossError{key, f.tip.Number, f.tip.Sequence, known, "heads file"}
+	if err := k.complete(ctx, f); err != nil {
+		return err
 	}
 	log.Debug().Uint64("number", f.tip.Number).Int("entities", f.state.Len()).Dur("took", time.Since(started)).Msg("partition restored")
 
@@ -245,6 +244,23 @@ func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64
 		return nil
 	}
 	return err
+}
+
+// complete holds a restored fold against everything outside the log that has seen its commits.
+func (k *Keeper) complete(ctx context.Context, f *fold) error {
+	known, by := k.Heads.Get(f.name), "heads file"
+	if k.Witness != nil {
+		if head, witness := k.Witness(ctx, f.name); head.Sequence > known.Sequence {
+			known, by = head, witness
+		}
+	}
+	switch {
+	case known.Sequence > f.tip.Sequence:
+		return &TailLossError{f.name, f.tip.Number, f.tip.Sequence, known, by}
+	case known.Sequence == f.tip.Sequence && known.Hash != "" && known.Hash != f.tip.Hash.String():
+		return &ChainError{f.name, known.Sequence, "the " + by + " knows this commit with another hash"}
+	}
+	return nil
 }
 
 // snapshotAtCloseMin is how many events make a snapshot at the end worth its time.

@@ -16,26 +16,17 @@ type Relay struct {
 	Source  Log
 	Target  *Derived
 	Log     zerolog.Logger
-}
 
-// relayPause is the wait after a failure.
-const relayPause = 200 * time.Millisecond
+	loop Loop
+}
 
 // Run relays until ctx ends. After any failure it drains, looks what is stored, and goes on behind that.
 func (r *Relay) Run(ctx context.Context) error {
-	for {
-		err := r.once(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		r.Log.Warn().Err(err).Str("stream", r.Target.Name()).Msg("relay interrupted; resuming behind what is stored")
-		select {
-		case <-time.After(relayPause):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	return r.loop.Run(ctx, r.Log.With().Str("stream", r.Target.Name()).Logger(), r.once)
 }
+
+// Restart makes the relay look anew at what is stored, as after the stream has been deleted.
+func (r *Relay) Restart() { r.loop.Restart() }
 
 func (r *Relay) once(ctx context.Context) error {
 	last, found, err := r.Target.Resume(ctx)
@@ -60,13 +51,9 @@ func (r *Relay) once(ctx context.Context) error {
 	})
 }
 
-// Complete waits until the stream holds everything the ledger held when it was called.
-func (r *Relay) Complete(ctx context.Context) error {
-	info, err := r.Source.Info(ctx)
-	if err != nil || info.Last == 0 {
-		return err
-	}
-	want, err := r.lastEvent(ctx, info.Last)
+// Complete waits until the stream holds every event of the ledger up to a sequence.
+func (r *Relay) Complete(ctx context.Context, sequence uint64) error {
+	want, err := r.LastEvent(ctx, sequence)
 	if err != nil || want.Sequence == 0 {
 		return err
 	}
@@ -83,8 +70,8 @@ func (r *Relay) Complete(ctx context.Context) error {
 	}
 }
 
-// lastEvent finds the last event at or before a sequence; commits of refusals alone have none.
-func (r *Relay) lastEvent(ctx context.Context, sequence uint64) (events.Position, error) {
+// LastEvent finds the last event at or before a sequence, the zero Position when there is none; commits of refusals alone have none.
+func (r *Relay) LastEvent(ctx context.Context, sequence uint64) (events.Position, error) {
 	for ; sequence > 0; sequence-- {
 		s, err := r.Source.Get(ctx, sequence)
 		if err != nil {

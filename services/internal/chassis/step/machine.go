@@ -90,6 +90,13 @@ func (s *state[T]) rebuildTimers() {
 
 func (s *state[T]) Version(subject string) uint64 { return s.entities[subject].version }
 
+func (s *state[T]) Check(subject string) error {
+	if e, ok := s.entities[subject]; ok && s.d.Check != nil {
+		return s.d.Check(e.state)
+	}
+	return nil
+}
+
 func (s *state[T]) Len() int { return len(s.entities) }
 
 // live drops timers at the top whose entity has moved on.

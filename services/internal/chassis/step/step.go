@@ -56,6 +56,9 @@ type Decider[T any] struct {
 	Evolve func(state *T, e *Applied) *T
 	// Due names the entity's next timer; nil: the context has none.
 	Due func(state *T) Timer
+	// Check is what must hold of the entity after every event (capacity never over-allocated and the like); nil: nothing. The
+	// checker asks it at every prefix of the log.
+	Check func(state *T) error
 }
 
 // Machine is a Decider with its entity type erased.
@@ -77,6 +80,8 @@ type State interface {
 	Undo(Undo)
 	// Version is the entity's version, 0 when it does not exist.
 	Version(subject string) uint64
+	// Check holds one entity to the service's invariants.
+	Check(subject string) error
 	// NextDue is the earliest timer; false when there is none.
 	NextDue() (time.Time, bool)
 	// Due lists at most limit commands whose time has come, earliest first. Their ids derive from (subject, version, time),

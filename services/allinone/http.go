@@ -1,0 +1,223 @@
+package allinone
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime"
+	"sync"
+	"time"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
+
+	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/webapi"
+	"github.com/jieli-bus/jieli/services/portal"
+)
+
+// tokens are the bearer tokens of the data directory, compared by their hashes.
+type tokens map[[sha256.Size]byte]string
+
+// Lookup implements webapi.Tokens.
+func (t tokens) Lookup(token string) (string, bool) {
+	principal, ok := t[sha256.Sum256([]byte(token))]
+	return principal, ok
+}
+
+func (s *System) tokens() (tokens, error) {
+	t := make(tokens)
+	names := []string{webapi.OperatorPrincipal}
+	for _, d := range s.departments {
+		names = append(names, d.ID)
+	}
+	for _, name := range names {
+		token, err := s.dir.secret(name + ".token")
+		if err != nil {
+			return nil, err
+		}
+		t[sha256.Sum256([]byte(token))] = name
+	}
+	return t, nil
+}
+
+// serveHTTP starts the HTTP face.
+func (s *System) serveHTTP() error {
+	if s.options.HTTP == off {
+		return nil
+	}
+	known, err := s.tokens()
+	if err != nil {
+		return err
+	}
+	node, err := s.dir.secret("node")
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", s.options.HTTP)
+	if err != nil {
+		return fmt.Errorf("allinone: HTTP cannot listen on %s (choose another with --http, or end what uses it / 端口被占用，请用 --http 另选): %w", s.options.HTTP, err)
+	}
+	address, _ := listener.Addr().(*net.TCPAddr)
+	routes := append(portal.Routes(portal.Config{Streams: s.streams, Matcher: matchQueries{s}, Log: s.options.Log}),
+		webapi.Route{Pattern: "POST /v1/verify", Handle: s.handleVerify, Stream: true},
+		webapi.Route{Pattern: "POST /v1/rebuild", Handle: s.handleRebuild, Stream: true},
+	)
+	handler, err := webapi.New(webapi.Config{
+		Services: s.services, Commands: s.sender, Store: s.store, Waiter: s.waiter, Tokens: known,
+		Loopback: address != nil && address.IP.IsLoopback(), Ready: s.readiness, Registry: s.registry, Clock: time.Now, Extra: routes, Log: s.options.Log,
+		Version: webapi.Version{Version: s.options.Version, Go: runtime.Version(), NATSServer: natsserver.VERSION, StartedAt: s.started, Node: node[:8]},
+	})
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	s.listener = listener
+	serving, cancel := context.WithCancel(context.Background())
+	s.stopServing, s.served = cancel, make(chan struct{})
+	go func() {
+		defer close(s.served)
+		if err := webapi.Serve(serving, listener, handler); err != nil && serving.Err() == nil {
+			s.options.Log.Error().Err(err).Msg("the HTTP face has ended")
+		}
+	}()
+	return nil
+}
+
+// stopHTTP lets requests under way finish.
+func (s *System) stopHTTP(ctx context.Context) {
+	if s.stopServing == nil {
+		return
+	}
+	s.stopServing()
+	select {
+	case <-s.served:
+	case <-ctx.Done():
+	}
+}
+
+// readiness says what is not ready: partitions without a writer, the broker.
+func (s *System) readiness(ctx context.Context) map[string]error {
+	checks := make(map[string]error)
+	for i, k := range s.keepers {
+		checks["ledger "+events.Contexts[i]] = k.Ready(ctx)
+	}
+	checks["broker"] = nil
+	if !s.conn.IsConnected() {
+		checks["broker"] = fmt.Errorf("not connected: %s", s.conn.Status())
+	}
+	_, checks["matcher"] = s.matcher.current()
+	_, err := s.store.Count(ctx, "enterprise")
+	checks["store"] = err
+	return checks
+}
+
+// ndjson writes progress lines as they come and a last line.
+type ndjson struct {
+	mu sync.Mutex
+	w  http.ResponseWriter
+}
+
+func (n *ndjson) line(v any) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	b, err := json.Marshal(v)
+	if err == nil {
+		_, err = n.w.Write(append(b, '\n'))
+	}
+	if err == nil {
+		err = http.NewResponseController(n.w).Flush()
+	}
+	return err
+}
+
+type progressLine struct {
+	Step  string `json:"step"`
+	Done  int    `json:"done"`
+	Total int    `json:"total"`
+}
+
+type lastLine struct {
+	OK     bool            `json:"ok"`
+	Report *Report         `json:"report,omitempty"`
+	Error  *events.Problem `json:"error,omitempty"`
+}
+
+func (s *System) handleVerify(w http.ResponseWriter, r *http.Request) error {
+	return stream(w, func(progress func(string, int, int)) lastLine {
+		report, err := s.Verify(r.Context(), progress)
+		if err != nil {
+			s.options.Log.Error().Err(err).Msg("verification could not be finished")
+			return lastLine{Error: events.ErrUnavailable.Refusef("", "核验未能完成：%s", "the verification could not be finished: %s", err)}
+		}
+		return lastLine{OK: report.OK, Report: report}
+	})
+}
+
+func (s *System) handleRebuild(w http.ResponseWriter, r *http.Request) error {
+	var parts Parts
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&parts); err != nil {
+		return events.ErrMalformed.Refuse("", `请求内容应为 {"events":true,"views":true,"projections":true} 之类`, `the body must be like {"events":true,"views":true,"projections":true}`)
+	}
+	return stream(w, func(progress func(string, int, int)) lastLine {
+		if err := s.Rebuild(r.Context(), parts, progress); err != nil {
+			s.options.Log.Error().Err(err).Msg("rebuild could not be finished")
+			return lastLine{Error: events.ErrUnavailable.Refusef("", "重建未能完成：%s", "the rebuild could not be finished: %s", err)}
+		}
+		return lastLine{OK: true}
+	})
+}
+
+func stream(w http.ResponseWriter, work func(progress func(string, int, int)) lastLine) error {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out := &ndjson{w: w}
+	return out.line(work(func(step string, done, total int) {
+		// A client that has gone is noticed by the request's context.
+		_ = out.line(progressLine{step, done, total})
+	}))
+}
+
+// matchQueries asks the matcher that is current.
+type matchQueries struct{ s *System }
+
+// Match implements portal.Matcher.
+func (q matchQueries) Match(ctx context.Context, demand string, limit int, lang string) (any, error) {
+	service, err := q.s.matcher.current()
+	if err != nil {
+		return nil, err
+	}
+	m, err := service.Match(demand, time.Now().UTC())
+	if err != nil {
+		return nil, err
+	}
+	recorded, err := q.s.recorded(ctx, demand)
+	if err != nil {
+		return nil, err
+	}
+	answer := recommendations{Demand: m.Demand, Version: m.DemandVersion, AsOf: m.AsOf, RuleSet: m.RuleSet, RuleSetHash: m.RuleSetHash, Eligible: m.Eligible,
+		Positions: m.Positions, Recorded: recorded, Offers: []rankedOffer{}, Notice: m.Notice.Zh}
+	if lang == "en" {
+		answer.Notice = m.Notice.En
+	}
+	for _, p := range m.Matches[:min(limit, len(m.Matches))] {
+		ranked := rankedOffer{Rank: p.Rank, RankedOffer: p.RankedOffer, PartyName: p.PartyName, Terms: p.Explanation.Terms, Reasons: p.Reasons.Zh}
+		if lang == "en" {
+			ranked.Reasons = p.Reasons.En
+		}
+		answer.Offers = append(answer.Offers, ranked)
+	}
+	return answer, nil
+}
+
+// Explain implements portal.Matcher.
+func (q matchQueries) Explain(_ context.Context, demand, offer string) (any, error) {
+	service, err := q.s.matcher.current()
+	if err != nil {
+		return nil, err
+	}
+	return service.Explain(demand, offer, time.Now().UTC())
+}

@@ -1,0 +1,257 @@
+package allinone
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/jieli-bus/jieli/contracts"
+	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
+	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+	"github.com/jieli-bus/jieli/services/matcher"
+)
+
+// matching feeds the matcher from the ledgers and gives the commands it asks for.
+type matching struct {
+	logs   map[string]ledger.Log
+	sender *ledger.Sender
+	log    zerolog.Logger
+	loop   ledger.Loop
+
+	now   atomic.Pointer[matcher.Service] // nil until the first has caught up
+	up    chan struct{}                   // closed when the first has caught up
+	first sync.Once
+}
+
+// Bounds of the commands under way and of the commits read ahead of the matcher.
+const (
+	recommendationsAtOnce = 512
+	commitsAhead          = 256
+	recommendTimeout      = 10 * time.Second
+	pendingPause          = 100 * time.Millisecond
+)
+
+func newMatching(s *System) *matching {
+	return &matching{logs: s.logs, sender: s.sender, log: s.options.Log.With().Str("part", "matching").Logger(), up: make(chan struct{})}
+}
+
+func (m *matching) run(ctx context.Context) error { return m.loop.Run(ctx, m.log, m.once) }
+
+// ready waits until the matcher has read what the ledgers held at the start.
+func (m *matching) ready(ctx context.Context) error {
+	select {
+	case <-m.up:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// current is the matcher to ask.
+func (m *matching) current() (*matcher.Service, error) {
+	if service := m.now.Load(); service != nil {
+		return service, nil
+	}
+	return nil, events.ErrUnavailable.Refuse("", "撮合服务正在读取账本，请稍后重试", "the matcher is still reading the ledgers; try again later")
+}
+
+// read is a commit on its way to the matcher.
+type read struct {
+	at     matcher.Origin
+	commit *ledger.Commit
+}
+
+// once feeds a new matcher from the beginning until something fails.
+func (m *matching) once(ctx context.Context) error {
+	service, err := matcher.New(matcher.Deps{Rules: contracts.Rules()})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f := &feeder{m: m, service: service, feeds: make(map[string]chan read), read: make(map[string]uint64), returned: make(chan *step.Command, recommendationsAtOnce),
+		slots: make(chan struct{}, recommendationsAtOnce)}
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	failed := make(chan error, len(matcher.Follows()))
+	for _, name := range matcher.Follows() {
+		feed := make(chan read, commitsAhead)
+		f.feeds[name] = feed
+		running.Add(1)
+		go func() {
+			defer running.Done()
+			failed <- m.logs[name].Follow(ctx, -1, 0, func(s *ledger.Stored) error {
+				c, err := s.Decode()
+				if err != nil {
+					return err
+				}
+				select {
+				case feed <- read{matcher.Origin{Context: name, Partition: s.Partition, Sequence: s.Sequence}, c}:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			})
+		}()
+	}
+	// What history has answered must not be asked again: all of it is read before the first question.
+	for _, name := range matcher.Follows() {
+		if err := f.upTo(ctx, name, failed); err != nil {
+			return err
+		}
+	}
+	service.CaughtUp()
+	m.now.Store(service)
+	m.first.Do(func() { close(m.up) })
+	err = f.live(ctx, failed)
+	cancel()
+	f.giving.Wait()
+	return err
+}
+
+// feeder is the one caller of a matcher's reactor.
+type feeder struct {
+	m        *matching
+	service  *matcher.Service
+	feeds    map[string]chan read
+	read     map[string]uint64 // sequence, by context
+	returned chan *step.Command
+	slots    chan struct{}
+	giving   sync.WaitGroup
+}
+
+// upTo feeds one context until everything its ledger holds now has been read.
+func (f *feeder) upTo(ctx context.Context, name string, failed <-chan error) error {
+	info, err := f.m.logs[name].Info(ctx)
+	if err != nil {
+		return err
+	}
+	for f.read[name] < info.Last {
+		select {
+		case r := <-f.feeds[name]:
+			if err := f.apply(ctx, r); err != nil {
+				return err
+			}
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// live feeds what comes, and gives what history left unanswered.
+func (f *feeder) live(ctx context.Context, failed <-chan error) error {
+	pending := time.NewTimer(0)
+	defer pending.Stop()
+	for {
+		select {
+		case r := <-f.feeds["demand"]:
+			// An offer that was accepted before this demand must be among those it is matched with.
+			if err := f.upTo(ctx, "offer", failed); err != nil {
+				return err
+			}
+			if err := f.apply(ctx, r); err != nil {
+				return err
+			}
+		case r := <-f.feeds["offer"]:
+			if err := f.apply(ctx, r); err != nil {
+				return err
+			}
+		case r := <-f.feeds["party"]:
+			if err := f.apply(ctx, r); err != nil {
+				return err
+			}
+		case r := <-f.feeds[matcher.Context]:
+			if err := f.apply(ctx, r); err != nil {
+				return err
+			}
+		case c := <-f.returned:
+			f.service.Return(c)
+			pending.Reset(pendingPause)
+		case <-pending.C:
+			commands := f.service.Pending(time.Now().UTC(), recommendationsAtOnce/2)
+			for _, c := range commands {
+				if err := f.give(ctx, c); err != nil {
+					return err
+				}
+			}
+			if len(commands) > 0 {
+				pending.Reset(0)
+			}
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (f *feeder) apply(ctx context.Context, r read) error {
+	f.read[r.at.Context] = r.at.Sequence
+	if len(r.commit.Events) == 0 {
+		f.service.Advance(r.at)
+		return nil
+	}
+	for i := range r.commit.Events {
+		e, err := ledger.Applied(&r.commit.Events[i])
+		if err != nil {
+			return err
+		}
+		c, err := f.service.Apply(r.at, e)
+		if err != nil {
+			return err
+		}
+		if c != nil {
+			if err := f.give(ctx, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// give sends a command beside the feed, a bounded number at once. One that surely was not done goes back to the reactor; one whose
+// outcome is not known is repeated under its id.
+func (f *feeder) give(ctx context.Context, c *step.Command) error {
+	select {
+	case f.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	f.giving.Add(1)
+	go func() {
+		defer f.giving.Done()
+		defer func() { <-f.slots }()
+		for ctx.Err() == nil {
+			call, cancel := context.WithTimeout(ctx, recommendTimeout)
+			_, err := f.m.sender.Internal(call, c)
+			cancel()
+			switch {
+			case err == nil:
+				return
+			case events.ErrUnknown.Is(err):
+				continue
+			case events.ErrOverloaded.Is(err):
+				select {
+				case f.returned <- c:
+				case <-ctx.Done():
+				}
+				return
+			default:
+				if !errors.Is(err, context.Canceled) {
+					f.m.log.Error().Err(err).Str("demand", c.Subject).Msg("recommendation refused")
+				}
+				return
+			}
+		}
+	}()
+	return nil
+}

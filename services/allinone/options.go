@@ -1,0 +1,89 @@
+package allinone
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Options of a system in one process. The zero value of every field but Dir is useful.
+type Options struct {
+	// Dir holds everything that lasts: the broker's store, heads, snapshots, credentials. One process at a time.
+	Dir string
+	// HTTP and NATS are addresses to listen on, host:port; port 0 takes a free one. Default 127.0.0.1:8080 and 127.0.0.1:4222.
+	// "off" listens nowhere.
+	HTTP, NATS string
+	// Store of the read models: "memory" (default) or "redis://host:port/db".
+	Store string
+	// Partitions of every context's ledger. It is fixed when the ledger is made; default 1, the fastest on one machine.
+	Partitions int
+	// Environment "production" refuses what is not safe for it: ledgers on a single broker.
+	Environment string
+	// LeaseTTL is how long a writer's lease outlives it. Default 5 s.
+	LeaseTTL time.Duration
+	// Version is shown by /v1/version.
+	Version string
+	Log     zerolog.Logger
+	// Progress is told of long work at the start (restoring partitions); it may be nil.
+	Progress func(step string, done, total uint64)
+}
+
+// off is the address of a listener that is not wanted.
+const off = "off"
+
+func (o *Options) setDefaults() {
+	if o.HTTP == "" {
+		o.HTTP = "127.0.0.1:8080"
+	}
+	if o.NATS == "" {
+		o.NATS = "127.0.0.1:4222"
+	}
+	if o.Store == "" {
+		o.Store = "memory"
+	}
+	if o.Partitions == 0 {
+		o.Partitions = 1
+	}
+	if o.LeaseTTL == 0 {
+		o.LeaseTTL = 5 * time.Second
+	}
+	if o.Version == "" {
+		o.Version = "dev"
+	}
+}
+
+// partitionsMax bounds Options.Partitions.
+const partitionsMax = 64
+
+// Validate names everything that is wrong with the options.
+func (o *Options) Validate() error {
+	var errs []error
+	if o.Dir == "" {
+		errs = append(errs, errors.New("dir: a data directory is needed / 需要数据目录"))
+	}
+	for name, address := range map[string]string{"http": o.HTTP, "nats": o.NATS} {
+		if address == off {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %q is not host:port / 不是 主机:端口", name, address))
+		}
+	}
+	if o.Store != "memory" && !strings.HasPrefix(o.Store, "redis://") && !strings.HasPrefix(o.Store, "rediss://") {
+		errs = append(errs, fmt.Errorf("store: %q is neither memory nor a redis:// URL / 只能是 memory 或 redis://", o.Store))
+	}
+	if o.Partitions < 1 || o.Partitions > partitionsMax {
+		errs = append(errs, fmt.Errorf("partitions: %d is not in 1 to %d / 须在 1 至 %d 之间", o.Partitions, partitionsMax, partitionsMax))
+	}
+	if o.LeaseTTL < time.Second {
+		errs = append(errs, fmt.Errorf("lease ttl: %s is below 1 s / 不得短于 1 秒", o.LeaseTTL))
+	}
+	if o.Environment == "production" {
+		errs = append(errs, errors.New("environment: production needs ledgers on three brokers; one process cannot promise that / 生产环境须使用三副本账本，单进程模式不能用于生产"))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,384 @@
+package allinone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/jieli-bus/jieli/contracts"
+	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/demand"
+	"github.com/jieli-bus/jieli/services/internal/chassis/app"
+	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
+	"github.com/jieli-bus/jieli/services/internal/chassis/edge"
+	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
+	"github.com/jieli-bus/jieli/services/internal/chassis/store"
+	"github.com/jieli-bus/jieli/services/matcher"
+	"github.com/jieli-bus/jieli/services/offer"
+	"github.com/jieli-bus/jieli/services/registry"
+	"github.com/jieli-bus/jieli/services/registry/party"
+	"github.com/jieli-bus/jieli/services/sharing"
+)
+
+// System is a running Jieli.
+type System struct {
+	options     Options
+	dir         *directory
+	broker      *broker
+	conn        *nats.Conn
+	conns       []*nats.Conn // all of them, in the order they were made
+	jet         *ledger.JetStream
+	heads       *ledger.Heads
+	store       store.Store
+	waiter      *store.Waiter
+	sender      *ledger.Sender
+	services    []app.Service // in the order of events.Contexts
+	logs        map[string]ledger.Log
+	derived     map[string]*ledger.Derived // EVENTS streams, by context
+	views       map[string]*ledger.Derived // VIEW streams, by department
+	relays      map[string]*ledger.Relay
+	projectors  map[string]*app.Projector
+	keepers     []*ledger.Keeper
+	pump        *sharing.Pump
+	matcher     *matching
+	streams     *streams
+	departments []contracts.Department
+	registry    *prometheus.Registry
+	started     time.Time
+
+	listener    net.Listener
+	stopServing context.CancelFunc
+	served      chan struct{}
+	background  context.Context // ends what only derives: relays, projections, views, matching, HTTP
+	cancel      context.CancelFunc
+	running     sync.WaitGroup
+	closing     sync.Once
+	closed      error
+}
+
+// Start brings everything up and returns when it takes commands and answers queries.
+func Start(ctx context.Context, o Options) (*System, error) {
+	o.setDefaults()
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	s := &System{options: o, started: time.Now().UTC(), registry: prometheus.NewRegistry(),
+		logs: make(map[string]ledger.Log), derived: make(map[string]*ledger.Derived), views: make(map[string]*ledger.Derived), relays: make(map[string]*ledger.Relay), projectors: make(map[string]*app.Projector)}
+	s.background, s.cancel = context.WithCancel(context.Background())
+	if err := s.start(ctx); err != nil {
+		drain, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return nil, errors.Join(err, s.Close(drain))
+	}
+	return s, nil
+}
+
+func (s *System) start(ctx context.Context) error {
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	grants, err := s.openParts(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.openStreams(ctx); err != nil {
+		return err
+	}
+	if err := s.assemble(); err != nil {
+		return err
+	}
+	if err := s.serveLedgers(ctx); err != nil {
+		return err
+	}
+	s.derive()
+	if err := s.seed(ctx, s.departments, grants); err != nil {
+		return err
+	}
+	if err := s.matcher.ready(ctx); err != nil {
+		return err
+	}
+	if err := s.serveHTTP(); err != nil {
+		return err
+	}
+	if s.options.NATS != off {
+		if err := s.broker.writeCredentials(s.dir); err != nil {
+			return err
+		}
+	}
+	return s.dir.writeRun(RunFile{PID: os.Getpid(), HTTP: s.HTTP(), NATS: s.NATS(), StartedAt: s.started})
+}
+
+// openParts opens the directory, the broker and what needs no stream.
+func (s *System) openParts(ctx context.Context) (grants []contracts.Grant, err error) {
+	if s.departments, err = contracts.Departments(); err != nil {
+		return nil, err
+	}
+	if grants, err = contracts.DefaultGrants(); err != nil {
+		return nil, err
+	}
+	if s.dir, err = openDirectory(s.options.Dir); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, d := range s.departments {
+		names = append(names, d.ID)
+	}
+	if s.broker, err = startBroker(s.dir, s.options.NATS, names); err != nil {
+		return nil, err
+	}
+	if s.conn, err = s.connect(ctx, "core", coreUser, s.broker.core); err != nil {
+		return nil, err
+	}
+	if s.heads, err = ledger.OpenHeads(s.dir.at("heads.json")); err != nil {
+		return nil, err
+	}
+	if s.store, err = store.Open(ctx, s.options.Store); err != nil {
+		return nil, err
+	}
+	var shared store.Positions
+	if s.options.Store != "memory" {
+		shared = s.store
+	}
+	s.waiter = store.NewWaiter(shared)
+	return grants, nil
+}
+
+func (s *System) connect(ctx context.Context, name, user, password string) (*nats.Conn, error) {
+	conn, err := s.broker.connect(ctx, name, user, password, s.options.Log)
+	if err == nil {
+		s.conns = append(s.conns, conn)
+	}
+	return conn, err
+}
+
+// openStreams opens every stream, all at once: with sync_interval always each one costs the disk a few writes.
+func (s *System) openStreams(ctx context.Context) (err error) {
+	var mu sync.Mutex
+	var tasks []func() error
+	for _, context := range events.Contexts {
+		tasks = append(tasks, func() error {
+			d, err := ledger.OpenDerived(ctx, s.conn, events.EventsStream(context), "events of "+context+", from its ledger", "jieli.event."+context+".>")
+			mu.Lock()
+			defer mu.Unlock()
+			s.derived[context] = d
+			return err
+		})
+	}
+	for _, dept := range s.departments {
+		conn, err := s.connect(ctx, "view-"+dept.ID, dept.ID+"-"+viewWriter, s.broker.writers[dept.ID])
+		if err != nil {
+			return err
+		}
+		tasks = append(tasks, func() error {
+			d, err := ledger.OpenDerived(ctx, conn, events.ViewStream(dept.ID), "what "+dept.NameEN+" may see", "jieli.view."+dept.ID+".>")
+			mu.Lock()
+			defer mu.Unlock()
+			s.views[dept.ID] = d
+			return err
+		})
+	}
+	tasks = append(tasks, func() (err error) {
+		s.jet, err = ledger.NewJetStream(ctx, ledger.JetStreamConfig{Conn: s.conn, Replicas: 1, LeaseTTL: s.options.LeaseTTL, Log: s.options.Log})
+		if err != nil {
+			return err
+		}
+		for _, context := range events.Contexts {
+			log, err := s.jet.OpenLog(ctx, context, s.options.Partitions)
+			if err != nil {
+				return err
+			}
+			s.logs[context] = log
+		}
+		return nil
+	})
+	return atOnce(tasks)
+}
+
+// assemble makes the services with what they need of each other: reads through the projections, nothing else.
+func (s *System) assemble() error {
+	partitions := make(map[string]int, len(events.Contexts))
+	for _, context := range events.Contexts {
+		partitions[context] = s.options.Partitions
+	}
+	s.sender = &ledger.Sender{Broker: s.jet, Partitions: partitions}
+	lookup := &app.Documents{Store: s.store, Waiter: s.waiter, Logs: s.logs, Partitions: s.options.Partitions}
+	vault, err := ledger.OpenVault(s.background, s.conn, 1)
+	if err != nil {
+		return err
+	}
+	s.pump = sharing.NewPump(s.logs["sharing"], s.derived, s.options.Log)
+	for _, dept := range s.departments {
+		s.pump.Views = append(s.pump.Views, &sharing.View{Department: dept.ID, Stream: s.views[dept.ID], Ready: s.viewConsumer(dept.ID)})
+	}
+	s.matcher = newMatching(s)
+	s.streams = &streams{views: s.views, events: s.derived}
+	s.services = []app.Service{
+		registry.New(registry.Deps{Lookup: lookup, Vault: vault, Clock: clock.Real{}}),
+		party.New(party.Deps{Lookup: lookup, Vault: vault}),
+		demand.New(demand.Deps{Lookup: lookup}),
+		offer.New(offer.Deps{Lookup: lookup}),
+		matcher.App(),
+		sharing.New(s.pump),
+	}
+	return nil
+}
+
+// viewConsumer makes the one durable consumer through which a department reads its view.
+func (s *System) viewConsumer(dept string) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		return s.views[dept].EnsureConsumer(ctx, jetstream.ConsumerConfig{
+			Durable: ViewConsumer, Description: "the department reads its view through this consumer", AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 10_000,
+		})
+	}
+}
+
+// serveLedgers starts the writers and waits until every partition has one.
+func (s *System) serveLedgers(ctx context.Context) error {
+	validator, err := edge.New()
+	if err != nil {
+		return err
+	}
+	owner, err := s.dir.secret("node")
+	if err != nil {
+		return err
+	}
+	for _, service := range s.services {
+		context := service.Machine.Context()
+		k, err := ledger.Open(ctx, ledger.Config{
+			Machine: service.Machine, Partitions: s.options.Partitions, Owner: owner, Broker: s.jet, Validate: validator.Command, Prepare: service.Prepare,
+			Clock: clock.Real{}, Heads: s.heads, Snapshots: s.dir.at("snapshots"), Stats: ledger.NewStats(s.registry, context), Log: s.options.Log,
+			Progress: func(partition string, done, last uint64) {
+				if s.options.Progress != nil {
+					s.options.Progress("ledger "+partition, done, last)
+				}
+			},
+			Witness: s.witness(context),
+		})
+		if err != nil {
+			return err
+		}
+		s.keepers = append(s.keepers, k)
+	}
+	for _, k := range s.keepers {
+		if err := k.Ready(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// witness names what else knows how far a ledger went: its events stream and its read model.
+func (s *System) witness(name string) func(ctx context.Context, partition string) (ledger.Head, string) {
+	return func(ctx context.Context, partition string) (known ledger.Head, by string) {
+		if last, ok, err := s.derived[name].LastOf(ctx, "jieli.event."+name+".>"); err == nil && ok && ledger.PartitionName(name, last.Partition) == partition {
+			known, by = ledger.Head{Sequence: last.Sequence}, "events stream"
+		}
+		if at, err := s.store.Position(ctx, name, partition); err == nil && at.Sequence > known.Sequence {
+			known, by = ledger.Head{Sequence: at.Sequence, Number: at.Commit, Hash: at.Hash}, "read model"
+		}
+		return known, by
+	}
+}
+
+// derive starts everything that follows from the ledgers.
+func (s *System) derive() {
+	for _, service := range s.services {
+		context := service.Machine.Context()
+		relay := &ledger.Relay{Context: context, Source: s.logs[context], Target: s.derived[context], Log: s.options.Log}
+		projector := &app.Projector{Service: service, Source: s.logs[context], Store: s.store, Waiter: s.waiter, Log: s.options.Log}
+		s.relays[context], s.projectors[context] = relay, projector
+		s.run("relay of "+context, relay.Run)
+		s.run("projection of "+context, projector.Run)
+	}
+	s.run("views", s.pump.Run)
+	s.run("matching", s.matcher.run)
+}
+
+// run runs a part until the system closes; a part that ends by itself is a bug worth a loud line.
+func (s *System) run(name string, part func(context.Context) error) {
+	s.running.Add(1)
+	go func() {
+		defer s.running.Done()
+		if err := part(s.background); err != nil && s.background.Err() == nil {
+			s.options.Log.Error().Err(err).Str("part", name).Msg("a part of the system has ended")
+		}
+	}()
+}
+
+// HTTP is the address of the HTTP face as a URL, "" when it listens nowhere.
+func (s *System) HTTP() string {
+	if s.listener == nil {
+		return ""
+	}
+	return "http://" + s.listener.Addr().String()
+}
+
+// NATS is the broker's address as a URL, "" when it listens nowhere.
+func (s *System) NATS() string {
+	if s.broker == nil || !s.broker.listening {
+		return ""
+	}
+	return "nats://" + s.broker.address()
+}
+
+// Dir is the data directory.
+func (s *System) Dir() string { return s.options.Dir }
+
+// Close drains and stops: commands taken are answered first. It may be called again.
+func (s *System) Close(ctx context.Context) error {
+	s.closing.Do(func() { s.closed = s.close(ctx) })
+	return s.closed
+}
+
+func (s *System) close(ctx context.Context) error {
+	var errs []error
+	s.stopHTTP(ctx)
+	var tasks []func() error
+	for _, k := range s.keepers {
+		tasks = append(tasks, func() error { return k.Close(ctx) })
+	}
+	errs = append(errs, atOnce(tasks))
+	s.cancel()
+	s.running.Wait()
+	if s.heads != nil {
+		errs = append(errs, s.heads.Close())
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	for _, conn := range s.conns {
+		conn.Close()
+	}
+	if s.broker != nil {
+		s.broker.stop()
+	}
+	if s.dir != nil {
+		errs = append(errs, s.dir.close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("allinone: close: %w", err)
+	}
+	return nil
+}
+
+// atOnce runs tasks side by side and joins what went wrong.
+func atOnce(tasks []func() error) error {
+	errs := make([]error, len(tasks))
+	var wait sync.WaitGroup
+	for i, task := range tasks {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			errs[i] = task()
+		}()
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}

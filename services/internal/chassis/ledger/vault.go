@@ -1,0 +1,125 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/jieli-bus/jieli/events"
+)
+
+// Vault keeps personal data outside the ledger, where it can be erased: one message per reference, overwritten on erasure.
+type Vault struct {
+	js     jetstream.JetStream
+	stream jetstream.Stream
+}
+
+const (
+	vaultStream  = "CONTACTS"
+	vaultSubject = "jieli.contact."
+)
+
+// ErrErased: there is nothing under the reference, or no longer.
+var ErrErased = errors.New("ledger: no personal data under this reference")
+
+type vaultEntry struct {
+	Key     []byte `json:"key"` // of the keyed hash; goes with the content
+	Content []byte `json:"content"`
+}
+
+// OpenVault opens or creates the store of personal data.
+func OpenVault(ctx context.Context, conn *nats.Conn, replicas int) (*Vault, error) {
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: vault: %w", err)
+	}
+	stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: vaultStream, Description: "personal data, erasable; the ledger holds references and keyed hashes",
+		Subjects: []string{vaultSubject + "*"}, MaxMsgsPerSubject: 1, Replicas: replicas, MaxMsgSize: 16 << 10,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ledger: vault: %w", err)
+	}
+	return &Vault{js, stream}, nil
+}
+
+// Put stores content for an owner: the entity and the command it came with, so that a repeated command finds its first entry
+// and leaves no second copy behind. The reference tells nothing of the content.
+func (v *Vault) Put(ctx context.Context, owner string, content []byte) (ref, hash string, err error) {
+	ref = events.DeriveUUID("contact", owner).String()
+	var e vaultEntry
+	m, err := v.last(ctx, ref)
+	switch {
+	case err == nil:
+		if err := json.Unmarshal(m.Data, &e); err != nil {
+			return "", "", fmt.Errorf("ledger: vault entry %s: %w", ref, err)
+		}
+	case !errors.Is(err, ErrErased):
+		return "", "", err
+	}
+	if !bytes.Equal(e.Content, content) {
+		e = vaultEntry{Key: make([]byte, 32), Content: content}
+		rand.Read(e.Key) // never fails (crypto/rand)
+		body, err := json.Marshal(e)
+		if err != nil {
+			return "", "", err
+		}
+		if _, err := v.js.Publish(ctx, vaultSubject+ref, body); err != nil {
+			return "", "", fmt.Errorf("ledger: vault: %w", err)
+		}
+	}
+	mac := hmac.New(sha256.New, e.Key)
+	mac.Write(content)
+	return ref, hex.EncodeToString(mac.Sum(nil)), nil
+}
+
+func (v *Vault) last(ctx context.Context, ref string) (*jetstream.RawStreamMsg, error) {
+	if _, err := events.ParseUUID(ref); err != nil {
+		return nil, ErrErased
+	}
+	m, err := v.stream.GetLastMsgForSubject(ctx, vaultSubject+ref)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, ErrErased
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ledger: vault: %w", err)
+	}
+	return m, nil
+}
+
+// Get returns the content, or ErrErased.
+func (v *Vault) Get(ctx context.Context, ref string) ([]byte, error) {
+	m, err := v.last(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	var e vaultEntry
+	if err := json.Unmarshal(m.Data, &e); err != nil {
+		return nil, fmt.Errorf("ledger: vault entry %s: %w", ref, err)
+	}
+	return e.Content, nil
+}
+
+// Erase overwrites the content and its key on disk. Erasing what is not there is no error.
+func (v *Vault) Erase(ctx context.Context, ref string) error {
+	m, err := v.last(ctx, ref)
+	if errors.Is(err, ErrErased) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := v.stream.SecureDeleteMsg(ctx, m.Sequence); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return fmt.Errorf("ledger: vault: %w", err)
+	}
+	return nil
+}
