@@ -1,0 +1,25 @@
+package party
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/jieli-bus/jieli/services/internal/chassis/store"
+)
+
+// Index gives the list filters of a party's document: kind, region, status.
+func Index(doc []byte) ([]store.Index, error) {
+	var p struct { // the units may be many and are not listed by
+		Kind   string `json:"kind"`
+		Region string `json:"region"`
+		Status string `json:"status"`
+	}
+	if err := json.Unmarshal(doc, &p); err != nil {
+		return nil, fmt.Errorf("party: document of a party: %w", err)
+	}
+	index := []store.Index{{Name: "kind", Value: p.Kind}, {Name: "status", Value: p.Status}}
+	if p.Region != "" {
+		index = append(index, store.Index{Name: "region", Value: p.Region})
+	}
+	return index, nil
+}
