@@ -187,8 +187,8 @@ func isURIReference(s string) bool {
 	if _, plain := plainURI(s); plain {
 		return true
 	}
-	_, err := url.Parse(s)
-	return err == nil
+	u, err := url.Parse(s)
+	return err == nil && u.String() != "" // "#" says nothing
 }
 
 func isURI(s string) bool {

@@ -45,6 +45,9 @@ var strictName = regexp.MustCompile(`^[a-z0-9]{1,20}$`)
 
 // stricter says, in other words than Validate, whether CloudEvents or our bounds forbid what the SDK lets pass.
 func stricter(e *Event) bool {
+	if e.Source != "" && strings.TrimSpace(e.Source) == "" { // the SDK looks at it as "%20"
+		return true
+	}
 	values := []string{e.ID, e.Source, e.Type, e.Subject, e.DataContentType, e.DataSchema}
 	for i, x := range e.Extensions {
 		if !strictName.MatchString(x.Name) || x.Name == "data" || i > 0 && x.Name <= e.Extensions[i-1].Name {
