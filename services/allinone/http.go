@@ -14,6 +14,7 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
 	"github.com/jieli-bus/jieli/services/internal/chassis/webapi"
 	"github.com/jieli-bus/jieli/services/portal"
 )
@@ -61,7 +62,12 @@ func (s *System) serveHTTP() error {
 		return fmt.Errorf("allinone: HTTP cannot listen on %s (choose another with --http, or end what uses it / 端口被占用，请用 --http 另选): %w", s.options.HTTP, err)
 	}
 	address, _ := listener.Addr().(*net.TCPAddr)
-	routes := append(portal.Routes(portal.Config{Streams: s.streams, Matcher: matchQueries{s}, Log: s.options.Log}),
+	routes, err := portal.Routes(portal.Config{Streams: s.streams, Matcher: matchQueries{s}, Clock: clock.Real{}, Registry: s.registry, Log: s.options.Log})
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	routes = append(routes,
 		webapi.Route{Pattern: "POST /v1/verify", Handle: s.handleVerify, Stream: true},
 		webapi.Route{Pattern: "POST /v1/rebuild", Handle: s.handleRebuild, Stream: true},
 	)

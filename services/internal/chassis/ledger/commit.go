@@ -19,6 +19,9 @@ const (
 	CommandBytesMax = 128 << 10 // the events of one command
 )
 
+// eventsMax bounds the events of a commit: the broker's limit for a message allows fewer.
+const eventsMax = 64 << 10
+
 // TypeCommit is the type of the record that closes every commit. It is never relayed.
 const TypeCommit = "jieli.ledger.commit.v1"
 
@@ -70,7 +73,7 @@ var errNoRecord = errors.New("ledger: the commit has no closing record")
 
 // Decode reads a commit. The events alias the body.
 func (s *Stored) Decode() (*Commit, error) {
-	all, err := events.DecodeBatch(s.Body, 0)
+	all, err := events.DecodeBatch(s.Body, eventsMax)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: commit at sequence %d: %w", s.Sequence, err)
 	}
