@@ -68,11 +68,16 @@ func allDigits(s string) bool {
 // Amount is the decimal string of the amount, with all the digits of its currency.
 func (m Money) Amount() string { return string(m.appendAmount(nil)) }
 
-func (m Money) appendAmount(b []byte) []byte {
-	units := 2
-	if c, ok := codes.Currency(m.Currency); ok {
-		units = c.MinorUnits
+// minorUnits is 2 for a currency that ParseMoney would not have taken: such an amount can only have been built by hand.
+func minorUnits(currency string) int {
+	if c, ok := codes.Currency(currency); ok && c.MinorUnits >= 0 {
+		return c.MinorUnits
 	}
+	return 2
+}
+
+func (m Money) appendAmount(b []byte) []byte {
+	units := minorUnits(m.Currency)
 	minor := m.Minor
 	if minor < 0 {
 		b = append(b, '-')
@@ -104,10 +109,7 @@ func (m Money) IsZero() bool { return m.Minor == 0 && m.Currency == "" }
 
 // Wan is the amount in 10,000 units of its currency, rounded down and held to 32 bits (the amountwan attribute).
 func (m Money) Wan() int32 {
-	units := 2
-	if c, ok := codes.Currency(m.Currency); ok {
-		units = c.MinorUnits
-	}
+	units := minorUnits(m.Currency)
 	wan := m.Minor / 10_000
 	for ; units > 0; units-- {
 		wan /= 10
