@@ -37,8 +37,13 @@ func TestMain(m *testing.M) {
 			os.Exit(askForRestart(os.Args[2]))
 		}
 	}
+	// Watermill's suite leaves goroutines of its own behind: see TestSuiteExternal, and subscribers that it closes before
+	// it subscribes.
+	const suite = "github.com/ThreeDotsLabs/watermill/"
 	goleak.VerifyTestMain(m,
-		goleak.IgnoreAnyFunction("github.com/ThreeDotsLabs/watermill/pubsub/tests.TestReconnect.func2")) // see TestSuiteExternal
+		goleak.IgnoreAnyFunction(suite+"pubsub/tests.TestReconnect.func2"),
+		goleak.IgnoreAnyFunction(suite+"internal/subscriber.(*multiplier).Subscribe.func2"),
+		goleak.IgnoreAnyFunction(suite+"internal/subscriber.(*multiplier).Subscribe.func3"))
 }
 
 func brokerOptions(dir string, port int) *server.Options {

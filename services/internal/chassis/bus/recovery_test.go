@@ -106,9 +106,6 @@ func TestBrokerRestarted(t *testing.T) {
 
 // The broker's process is killed (kill -9) twice while 20 publishers work: every publish that returned nil arrives.
 func TestBrokerKilledUnderLoad(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts processes")
-	}
 	broker := startExternal(t)
 	w := newWorld(t, broker.config())
 	w.pub = w.publisher(PublisherConfig{RetryFor: deadline, AckTimeout: time.Second})

@@ -261,7 +261,7 @@ func (s *subscription) abandon(d *delivery) {
 
 // readFloor asks how far the group has settled everything. A failure is harmless: the next renewal asks again.
 func (s *subscription) readFloor() {
-	ctx, cancel := context.WithTimeout(s.ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), requestTimeout)
 	defer cancel()
 	info, err := s.consumer.Info(ctx)
 	if err != nil {
@@ -387,6 +387,11 @@ func (s *subscription) drainLanes(working *sync.WaitGroup) {
 	}
 	s.leftMu.Lock()
 	defer s.leftMu.Unlock()
+	if len(s.left) > 0 && s.conn.IsConnected() {
+		// The broker still holds our last pull request. Asked about the durable it drops requests that nobody listens
+		// to; otherwise it would try the first message given back on it, and put that one behind the others.
+		s.readFloor()
+	}
 	slices.SortFunc(s.left, func(a, b *delivery) int { return cmp.Compare(a.in.Sequence, b.in.Sequence) })
 	for _, d := range s.left {
 		s.answer(d, d.msg.Nak)

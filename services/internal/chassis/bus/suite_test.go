@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -66,13 +67,14 @@ func TestSuiteInLanesEmbedded(t *testing.T) {
 	bundle{dial(t, broker.config()), 0}.run(t, tests.Features{ForceShort: true})
 }
 
-// A broker in its own process, killed (kill -9) and started again while 10,000 messages pass.
+// A broker in its own process; on request killed (kill -9) and started again while 10,000 messages pass.
 func TestSuiteExternal(t *testing.T) {
 	broker := startExternal(t)
 	features := tests.Features{GuaranteedOrder: true, GuaranteedOrderWithSingleSubscriber: true, ForceShort: true}
-	// The suite's TestReconnect has a data race of its own (it reads a slice that a goroutine still appends to, and
-	// leaves that goroutine behind). With the race detector TestBrokerKilledUnderLoad does the same work.
-	if !testing.Short() && !raceDetector {
+	// The suite's TestReconnect has a data race of its own: it compares what arrived with a slice that a goroutine still
+	// appends to, so it fails now and then with "missing: [], extra [one id]", and always with the race detector.
+	// It runs on request; TestBrokerKilledUnderLoad does the same work, always.
+	if os.Getenv("JIELI_SUITE_RECONNECT") != "" {
 		features.RestartServiceCommand = broker.restartCommand()
 	}
 	bundle{dial(t, broker.config()), 1}.run(t, features)
