@@ -1,0 +1,25 @@
+// Package matcher finds the offers that fit a demand (撮合): the exact best 20 of all live offers, each with its reasons.
+//
+// Eligibility is hard: law, regulation and product terms, every clause of which must hold. Appetite is soft: it scores and never
+// excludes. A score is a sum of integer terms whose weights come from the dated rule set of the as-of day (contracts/rules). It
+// orders matches and nothing else: it is not a credit score and may never be called or used as one.
+//
+// The rooms:
+//
+//   - offer.go, demand.go: the compiled, immutable forms of one offer and one demand
+//   - eligibility.go, score.go, rules.go: the judgement of one pair
+//   - index.go: the port; reference.go: a plain scan behind it, exact by being simple, and the oracle of any faster index
+//   - explain.go, render.go: why, for machines and for people; recomputed on demand, never stored
+//   - react.go: ordered facts of the demand, offer, party and match ledgers in, recommend commands out
+//   - model.go, decide.go, project.go: the match context, one entity per demand
+//   - service.go: the parts put together, and the questions that may be asked
+//
+// Commands in: match.recommend, by the matcher itself. Events out: match.recommended, one per version of a demand's terms.
+//
+// Invariants: an answer is exact for the offers the index has read, and names how far it has read; equal scores are ordered by
+// offer id; the terms of an explanation sum to its score; a private bound appears in no explanation and moves no score; the same
+// facts in the same order give the same commands.
+//
+// Not here: a broker, a store, a clock (the as-of instant is always given), reservations (an index's remaining capacity is a hint,
+// the offer's own fold decides), and who may see what (the sharing service).
+package matcher

@@ -1,0 +1,31 @@
+package matcher
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/jieli-bus/jieli/services/internal/chassis/store"
+)
+
+// indexes gives the list filters of a match: GET /v1/recommendations?enterprise=...
+func indexes(doc []byte) ([]store.Index, error) {
+	var m Match
+	if err := json.Unmarshal(doc, &m); err != nil {
+		return nil, fmt.Errorf("matcher: document: %w", err)
+	}
+	var list []store.Index
+	for _, x := range []store.Index{
+		{Name: "enterprise", Value: m.Enterprise},
+		{Name: "region", Value: m.Region},
+		{Name: "industry", Value: m.Industry},
+		{Name: "stage", Value: m.Stage},
+		{Name: "instrument", Value: m.Instrument},
+		{Name: "matched", Value: strconv.FormatBool(len(m.Offers) > 0)},
+	} {
+		if x.Value != "" {
+			list = append(list, x)
+		}
+	}
+	return list, nil
+}

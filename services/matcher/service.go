@@ -1,0 +1,115 @@
+package matcher
+
+import (
+	"io/fs"
+	"time"
+
+	"github.com/jieli-bus/jieli/contracts/codes"
+	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/app"
+	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+)
+
+// Path is the collection of recommendations in URLs. There is no creating one from outside.
+const Path = "recommendations"
+
+// Deps are what the service needs.
+type Deps struct {
+	Rules  fs.FS // contracts.Rules(): the dated rule files; required
+	Limits Limits
+}
+
+// Service is the matcher: the fold it keeps of the ledgers, and the questions that may be asked of it at any time.
+type Service struct {
+	*Reactor
+	rules *RuleSets
+}
+
+// New makes a matcher that has read nothing. It fails on rule files that are not right.
+func New(deps Deps) (*Service, error) {
+	rules, err := LoadRules(deps.Rules)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{Reactor: NewReactor(NewReference(rules), rules, deps.Limits), rules: rules}, nil
+}
+
+// App is the match context for the frame.
+func App() app.Service {
+	return app.Service{Machine: step.NewMachine(Decider()), Path: Path, Index: indexes}
+}
+
+// Matches is a fresh ranking for a demand, with the reasons of each place.
+type Matches struct {
+	Demand        string     `json:"demand"`
+	DemandVersion uint64     `json:"demand_version"`
+	Eligible      int        `json:"eligible"` // offers that passed every clause
+	Matches       []Place    `json:"matches"`  // best first, at most 20
+	RuleSet       string     `json:"rule_set"`
+	RuleSetHash   string     `json:"rule_set_hash"`
+	AsOf          time.Time  `json:"as_of"`
+	Positions     []string   `json:"positions"`
+	Notice        codes.Text `json:"notice"`
+}
+
+// Place is one place of a ranking.
+type Place struct {
+	Rank int `json:"rank"` // from 1
+	events.RankedOffer
+	PartyName   string       `json:"party_name"`
+	Reasons     codes.Text   `json:"reasons"`
+	Explanation *Explanation `json:"explanation"`
+}
+
+// Match ranks the offers for an open demand at an instant. Errors are problems: not-found for a demand that is not open.
+func (s *Service) Match(demand string, asOf time.Time) (*Matches, error) {
+	positions := s.Positions() // first: what follows has seen at least what they say
+	d, ok := s.Demand(demand)
+	if !ok {
+		return nil, noDemand(demand)
+	}
+	ranked, eligible := s.index.Top(d, asOf, RecommendedMax)
+	set := s.rules.At(events.DateOf(asOf))
+	m := &Matches{
+		Demand: d.ID, DemandVersion: d.Version, Eligible: eligible, Matches: make([]Place, len(ranked)),
+		RuleSet: set.ID, RuleSetHash: set.Hash, AsOf: asOf.UTC(), Positions: positions, Notice: notACreditScore,
+	}
+	for i, p := range ranked {
+		e := s.rules.Explain(d, p.Offer, asOf)
+		e.Positions = positions
+		m.Matches[i] = Place{
+			Rank: i + 1,
+			RankedOffer: events.RankedOffer{
+				Offer: p.Offer.ID, Version: p.Offer.Version, Party: p.Offer.Party, Instrument: p.Offer.Terms.Instrument, Score: p.Score,
+			},
+			PartyName:   p.Offer.Facts.Name,
+			Reasons:     codes.Text{Zh: e.Reasons(Chinese), En: e.Reasons(English)},
+			Explanation: e,
+		}
+	}
+	return m, nil
+}
+
+// Explain says why an offer fits an open demand, or why not. Errors are problems: not-found for a demand that is not open or an
+// offer that is over.
+func (s *Service) Explain(demand, offer string, asOf time.Time) (*Explanation, error) {
+	positions := s.Positions()
+	d, ok := s.Demand(demand)
+	if !ok {
+		return nil, noDemand(demand)
+	}
+	o, ok := s.index.Offer(offer)
+	if !ok {
+		return nil, events.ErrNotFound.Refusef("/offer", "没有编号为 %s 的有效资金供给", "there is no offer %s that has not ended", offer)
+	}
+	e := s.rules.Explain(d, o, asOf)
+	e.Positions = positions
+	return e, nil
+}
+
+// Offers is the number of offers held, live or paused.
+func (s *Service) Offers() int { return s.index.Len() }
+
+func noDemand(id string) error {
+	return events.ErrNotFound.Refusef("/demand", "没有编号为 %s 的未结需求", "there is no open demand %s", id)
+}
