@@ -1,0 +1,241 @@
+package webapi
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/app"
+	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+)
+
+// source names this door in the commands' CloudEvents.
+const source = "/jieli/http"
+
+// idPrefixes are the contexts whose ids the server makes when a create command names none.
+var idPrefixes = map[string]string{"demand": "d-", "offer": "o-"}
+
+// erasures are the parts of an entity that DELETE erases, by context.
+var erasures = map[string]struct{ part, command string }{"enterprise": {"contact", events.TypeEraseContact}}
+
+// noReason stands in the record of an erasure whose request gave none.
+const noReason = `{"reason":"未说明（HTTP DELETE） / none given (HTTP DELETE)"}`
+
+// collection is the routes of one service.
+func (f *frame) collection(s app.Service) []Route {
+	if s.Path == "" {
+		return nil
+	}
+	context := s.Machine.Context()
+	base := "/v1/" + s.Path
+	one := base + "/{id}"
+	routes := []Route{
+		{Pattern: "GET " + base, Handle: f.list(context)},
+		{Pattern: "GET " + one, Handle: f.get(context)},
+		{Pattern: "POST " + one + "/{what}", Handle: f.named(context)},
+	}
+	if s.Create != "" {
+		routes = append(routes, Route{Pattern: "POST " + base, Handle: f.create(context, s.Create, base)})
+	}
+	if s.Amend != "" {
+		routes = append(routes, Route{Pattern: "PUT " + one, Handle: func(w http.ResponseWriter, r *http.Request) error {
+			return f.command(w, r, s.Amend)
+		}})
+	}
+	if e, ok := erasures[context]; ok {
+		routes = append(routes, Route{Pattern: "DELETE " + one + "/" + e.part, Handle: func(w http.ResponseWriter, r *http.Request) error {
+			return f.command(w, r, e.command)
+		}})
+	}
+	return routes
+}
+
+// named gives any command of the context. The catalogue decides what there is; commands of the system itself are sent too,
+// for the ledger to refuse and record.
+func (f *frame) named(context string) func(http.ResponseWriter, *http.Request) error {
+	types := make(map[string]string)
+	for _, e := range events.Catalog {
+		if e.Kind == events.Command && e.Context == context {
+			_, what := events.SplitType(e.Type)
+			types[what] = e.Type
+		}
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		typ, ok := types[r.PathValue("what")]
+		if !ok {
+			return events.ErrUnknownType.Refusef("", "%s 没有命令 %.40q", "%s has no command %.40q", context, r.PathValue("what"))
+		}
+		return f.command(w, r, typ)
+	}
+}
+
+// command gives a command to the entity that the path names.
+func (f *frame) command(w http.ResponseWriter, r *http.Request, typ string) error {
+	id := r.PathValue("id")
+	if !events.ValidID(id) {
+		return badID()
+	}
+	return f.give(w, r, typ, "", func(_ events.UUID, body []byte) (string, []byte) { return id, body })
+}
+
+// create gives a command to the entity that the body names, or to a new one.
+func (f *frame) create(context, typ, base string) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		return f.give(w, r, typ, base, func(id events.UUID, body []byte) (string, []byte) {
+			return createSubject(context, id, body)
+		})
+	}
+}
+
+func badID() error {
+	return events.ErrID.Refuse("", "编号须为 1 至 64 个字母、数字或 _ - ~ :", "an id must be 1 to 64 of letters, digits and _ - ~ :")
+}
+
+// give reads a request, sends its command and answers. base is the collection's path where the command creates.
+func (f *frame) give(w http.ResponseWriter, r *http.Request, typ, base string, address func(id events.UUID, body []byte) (string, []byte)) error {
+	actor, err := actorOf(r.Header)
+	if err != nil {
+		return err
+	}
+	id, err := commandID(r.Header, actor, f.Clock())
+	if err != nil {
+		return err
+	}
+	expected, err := expectedVersion(r.Header)
+	if err != nil {
+		return withInstance(err, id)
+	}
+	body, err := readBody(r)
+	if err == nil && body == nil {
+		body, err = emptyBody(r.Method, typ)
+	}
+	if err != nil {
+		return withInstance(err, id)
+	}
+	subject, body := address(id, body)
+	e := commandEvent(typ, subject, id, actor, body)
+	if expected != "" {
+		e.Set(events.ExtExpected, expected, events.String)
+	}
+	if trace := traceParent(r.Header); trace != "" {
+		e.Set(events.ExtTraceParent, trace, events.String)
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), SendMax)
+	defer cancel()
+	answer, err := f.Commands.Send(ctx, e)
+	if err != nil {
+		return f.notAccepted(err, id)
+	}
+	status := http.StatusOK
+	if base != "" && len(answer.Events) > 0 {
+		status = http.StatusCreated
+		w.Header().Set("Location", base+"/"+answer.Subject)
+	}
+	w.Header().Set("ETag", etag(answer.Version))
+	w.Header().Set(HeaderPosition, answer.Position)
+	return writeBytes(w, status, "application/json", append(answer.AppendJSON(make([]byte, 0, 512)), '\n'))
+}
+
+func commandEvent(typ, subject string, id events.UUID, actor step.Actor, body []byte) *events.Event {
+	return &events.Event{ID: id.String(), Source: source, Type: typ, Subject: subject, Data: body, DataContentType: "application/json",
+		Extensions: []events.Extension{{Name: events.ExtActor, Value: string(actor)}}}
+}
+
+// notAccepted tells a refusal from a failure. A failure may have happened behind the commit: the command may be done.
+func (f *frame) notAccepted(err error, id events.UUID) error {
+	var problem *events.Problem
+	if errors.As(err, &problem) {
+		return recorded{problem}
+	}
+	f.Log.Error().Err(err).Str("command", id.String()).Msg("no answer to a command")
+	return withInstance(events.ErrUnknown.Refuse("", "", ""), id)
+}
+
+// withInstance puts the command's id on a problem.
+func withInstance(err error, id events.UUID) error {
+	var problem *events.Problem
+	if errors.As(err, &problem) && problem.Instance == "" {
+		copied := *problem
+		copied.Instance = id.String()
+		return &copied
+	}
+	return err
+}
+
+// emptyBody is what a request without a body says.
+func emptyBody(method, typ string) ([]byte, error) {
+	entry, _ := events.Lookup(typ)
+	switch entry.New().(type) {
+	case *events.Empty:
+		return []byte("{}"), nil
+	case *events.Reason:
+		if method == http.MethodDelete {
+			return []byte(noReason), nil
+		}
+	}
+	return nil, events.ErrMalformed.Refuse("", "请求内容为空", "the body is empty")
+}
+
+// createSubject finds the entity that a create command is about: the body's id, or for some contexts a new one, which is put
+// into the body. A body that names none otherwise is sent as it is under an id that belongs to nobody: the ledger's edge
+// refuses it and keeps the record, and nothing can come of it, since every create command's id must be its subject.
+func createSubject(context string, command events.UUID, body []byte) (string, []byte) {
+	id, found, readable := bodyID(body)
+	if found && events.ValidID(id) {
+		return id, body
+	}
+	prefix, makes := idPrefixes[context]
+	if !makes {
+		prefix = "x-"
+	}
+	made := prefix + shortHash(command)
+	if makes && readable && !found {
+		return made, withID(body, made)
+	}
+	return made, body
+}
+
+// bodyID reads the top-level "id". readable is false for anything but an object that the edge would take as JSON.
+func bodyID(body []byte) (id string, found, readable bool) {
+	if events.CheckJSON(body, events.MaxDepth) != nil {
+		return "", false, false
+	}
+	var fields map[string]json.RawMessage // a struct would take "ID" for "id"
+	if json.Unmarshal(body, &fields) != nil || fields == nil {
+		return "", false, false
+	}
+	raw, found := fields["id"]
+	if !found {
+		return "", false, true
+	}
+	if json.Unmarshal(raw, &id) != nil {
+		id = ""
+	}
+	return id, true, true
+}
+
+// withID inserts the id as the first field of a JSON object and leaves every other byte alone.
+func withID(body []byte, id string) []byte {
+	start := bytes.IndexByte(body, '{') + 1
+	rest := body[start:]
+	field := `"id":"` + id + `"`
+	if !bytes.HasPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte("}")) {
+		field += ","
+	}
+	out := make([]byte, 0, len(body)+len(field))
+	out = append(out, body[:start]...)
+	out = append(out, field...)
+	return append(out, rest...)
+}
+
+// shortHash is 48 bits of the command's id: the same command makes the same id, and ids of other commands meet it once in
+// some ten million; the later one is then refused as existing, nothing is lost.
+func shortHash(command events.UUID) string {
+	sum := sha256.Sum256(command[:])
+	return hex.EncodeToString(sum[:6])
+}

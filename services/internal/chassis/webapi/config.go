@@ -1,0 +1,112 @@
+package webapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/jieli-bus/jieli/services/internal/chassis/app"
+	"github.com/jieli-bus/jieli/services/internal/chassis/store"
+)
+
+// Bounds of the HTTP face.
+const (
+	BodyBytesMax   = 128 << 10        // a request's body
+	HeaderBytesMax = 32 << 10         // a request's headers
+	RequestsMax    = 2048             // requests under way at once, streams not counted; more are told overloaded
+	SendMax        = 5 * time.Second  // until a command's answer is given up as unknown
+	ReadMax        = 5 * time.Second  // a read of the store
+	WaitMax        = time.Second      // until a read gives up waiting for a position
+	ReadyMax       = 2 * time.Second  // until a readiness check counts as failed
+	KeyRunesMax    = 200              // Idempotency-Key
+	TokenBytesMax  = 512              // bearer token
+	PartitionMax   = 1023             // highest partition number a position may name
+	ListLimit      = 50               // documents of a page when the request names no limit
+	retryAfter     = 1 * time.Second  // what a 503 asks its client to wait
+	drainMax       = 10 * time.Second // requests under way may take that long once the server is asked to stop
+)
+
+// OperatorPrincipal may do everything. Every other principal is a department's id.
+const OperatorPrincipal = "operator"
+
+// Waiter waits until a projection has reached a ledger position; store.Waiter implements it.
+type Waiter interface {
+	// Wait returns nil once the collection has read sequence of source ("demand.0"), store.ErrBehind if ctx ends before.
+	Wait(ctx context.Context, collection, source string, sequence uint64) error
+}
+
+var _ Waiter = (*store.Waiter)(nil)
+
+// Tokens knows the bearer tokens.
+type Tokens interface {
+	// Lookup returns OperatorPrincipal or a department's id. It must take the same time for any wrong token.
+	Lookup(token string) (principal string, ok bool)
+}
+
+// Version is what GET /v1/version tells.
+type Version struct {
+	Version      string         `json:"version"`
+	Go           string         `json:"go"`
+	NATSServer   string         `json:"nats_server"`
+	StartedAt    time.Time      `json:"started_at"`
+	Node         string         `json:"node"`
+	FoldVersions map[string]int `json:"fold_versions"` // by context; New fills it from Services
+}
+
+// Route is one more route. Its handler returns what went wrong; an *events.Problem in it is what the client is told.
+type Route struct {
+	Pattern string // of http.ServeMux with its method: "GET /v1/demands/{id}/recommendations"
+	Handle  func(w http.ResponseWriter, r *http.Request) error
+	// Departments opens the route to department tokens; the handler then checks Principal itself.
+	Departments bool
+	// Stream says that the answer has no end of its own: the frame lifts the connection's deadlines, does not count it
+	// against RequestsMax, and ends the request's context when the server drains.
+	Stream bool
+}
+
+// Config is what the frame needs.
+type Config struct {
+	Services []app.Service // those with a Path are served
+	Commands app.Commands
+	Store    store.Store
+	Waiter   Waiter
+	Tokens   Tokens
+	// Loopback says that the listener can be reached from this machine alone: requests without a token act as the operator.
+	Loopback bool
+	Ready    func(ctx context.Context) map[string]error // nil errors are passed checks
+	Registry *prometheus.Registry
+	Clock    func() time.Time
+	Version  Version
+	Extra    []Route
+	Log      zerolog.Logger // the zero value logs nothing
+}
+
+// Validate names everything that is missing.
+func (c *Config) Validate() error {
+	var all []error
+	need := func(ok bool, what string) {
+		if !ok {
+			all = append(all, fmt.Errorf("webapi: %s is required", what))
+		}
+	}
+	need(c.Commands != nil, "Commands")
+	need(c.Store != nil, "Store")
+	need(c.Waiter != nil, "Waiter")
+	need(c.Tokens != nil, "Tokens")
+	need(c.Ready != nil, "Ready")
+	need(c.Registry != nil, "Registry")
+	need(c.Clock != nil, "Clock")
+	for i, s := range c.Services {
+		need(s.Machine != nil, fmt.Sprintf("Services[%d].Machine", i))
+	}
+	for i, r := range c.Extra {
+		need(r.Pattern != "", fmt.Sprintf("Extra[%d].Pattern", i))
+		need(r.Handle != nil, fmt.Sprintf("Extra[%d].Handle", i))
+	}
+	return errors.Join(all...)
+}

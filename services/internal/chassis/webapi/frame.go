@@ -1,0 +1,227 @@
+package webapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/jieli-bus/jieli/events"
+)
+
+// frame is the handler: everything a request passes before and after its route.
+type frame struct {
+	Config
+	mux      *http.ServeMux
+	contexts map[string]bool // those whose positions can be waited for
+	metrics  *metrics
+	slots    chan struct{}
+}
+
+// New builds the HTTP face. It fails on an incomplete Config, on a path or pattern taken twice, and on a Registry that has
+// the frame's metrics already.
+func New(c Config) (http.Handler, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(c.Registry)
+	if err != nil {
+		return nil, err
+	}
+	f := &frame{Config: c, mux: http.NewServeMux(), contexts: make(map[string]bool), metrics: m, slots: make(chan struct{}, RequestsMax)}
+	f.Version.FoldVersions = make(map[string]int, len(c.Services))
+	for _, s := range c.Services {
+		f.contexts[s.Machine.Context()] = true
+		f.Version.FoldVersions[s.Machine.Context()] = s.Machine.FoldVersion()
+	}
+	routes := f.meta()
+	for _, s := range c.Services {
+		routes = append(routes, f.collection(s)...)
+	}
+	for _, r := range append(routes, c.Extra...) {
+		if err := f.add(r); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// add registers a route; ServeMux tells of a bad or conflicting pattern by a panic.
+func (f *frame) add(r Route) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("webapi: route %q: %v", r.Pattern, p)
+		}
+	}()
+	f.mux.Handle(r.Pattern, &served{r})
+	return nil
+}
+
+// served is a route in the mux: it leaves its error with the response, where the frame finds it.
+type served struct{ Route }
+
+func (s *served) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.(*response).err = s.Handle(w, r)
+}
+
+// ServeHTTP implements http.Handler.
+func (f *frame) ServeHTTP(raw http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	w := &response{ResponseWriter: raw}
+	secure(w.Header())
+	route, handler := "none", http.Handler(nil)
+	defer func() {
+		if p := recover(); p != nil {
+			f.panicked(w, r, p)
+		}
+		if s, ok := handler.(*served); !ok || !s.Stream {
+			f.metrics.seconds.WithLabelValues(route).Observe(time.Since(start).Seconds())
+		}
+		f.metrics.requests.WithLabelValues(route, statusLabel(w.status)).Inc()
+		if w.broken {
+			panic(http.ErrAbortHandler) // the client must not take half an answer for a whole one
+		}
+	}()
+	var pattern string
+	if handler, pattern = f.find(r); pattern != "" {
+		route = pattern
+	}
+	if err := f.serve(w, r, handler); err != nil {
+		f.fail(w, r, err)
+	}
+}
+
+// find looks the route up. Paths that are not in their plain form match nothing: a redirect would send a write twice.
+func (f *frame) find(r *http.Request) (http.Handler, string) {
+	if p := r.URL.EscapedPath(); path.Clean(p) != p || r.Method == http.MethodConnect {
+		return nil, ""
+	}
+	return f.mux.Handler(r)
+}
+
+func (f *frame) serve(w *response, r *http.Request, handler http.Handler) error {
+	if err := checkRepeated(r.Header); err != nil {
+		return err
+	}
+	principal, err := f.authenticate(r)
+	if err != nil {
+		return err
+	}
+	if principal == "" && strings.HasPrefix(r.URL.Path, "/v1/") {
+		return events.ErrUnauthorised.Refuse("", "请在 Authorization 报文头中提供 Bearer 令牌", "give a bearer token in the Authorization header")
+	}
+	s, ok := handler.(*served)
+	if !ok {
+		return f.unmatched(w, r, handler)
+	}
+	if principal != "" && principal != OperatorPrincipal && !s.Departments {
+		return events.ErrForbidden.Refuse("", "部门令牌只能读取本部门的视图（/v1/stream）", "a department's token may only read its own view (/v1/stream)")
+	}
+	r = r.WithContext(context.WithValue(r.Context(), principalKey{}, principal))
+	r.Body = http.MaxBytesReader(w.ResponseWriter, r.Body, BodyBytesMax)
+	if s.Stream {
+		ctx, cancel := untilDrain(r.Context())
+		defer cancel()
+		lift(w.ResponseWriter)
+		r = r.WithContext(ctx)
+	} else {
+		select {
+		case f.slots <- struct{}{}:
+			defer func() { <-f.slots }()
+		default:
+			return events.ErrOverloaded.Refuse("", "同时处理的请求已达上限", "too many requests are under way")
+		}
+	}
+	f.mux.ServeHTTP(w, r)
+	return w.err
+}
+
+// unmatched answers what no route takes: 405 with the methods allowed, or 404.
+func (f *frame) unmatched(w *response, r *http.Request, handler http.Handler) error {
+	if handler != nil {
+		probe := headerProbe{header: make(http.Header)}
+		handler.ServeHTTP(&probe, r)
+		if allow := probe.header.Get("Allow"); probe.status == http.StatusMethodNotAllowed && allow != "" {
+			w.Header().Set("Allow", allow)
+			return events.ErrMethod.Refusef("", "此路径支持：%s", "this path takes: %s", allow)
+		}
+	}
+	return events.ErrNotFound.Refuse("", "没有这个路径", "there is no such path")
+}
+
+// panicked keeps what happened for the operator and tells the client nothing of it.
+func (f *frame) panicked(w *response, r *http.Request, p any) {
+	if p == http.ErrAbortHandler {
+		w.broken = true
+		return
+	}
+	f.Log.Error().Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Str("method", r.Method).Str("path", short(r.URL.Path)).Msg("handler panicked")
+	if w.status != 0 {
+		w.broken = true
+		return
+	}
+	f.write(w, events.ErrInternal.Refuse("", "", ""))
+}
+
+// recorded marks a refusal that came from behind: its ledger has recorded it already.
+type recorded struct{ *events.Problem }
+
+func (r recorded) Unwrap() error { return r.Problem }
+
+// fail tells the client and the operator what went wrong, once.
+func (f *frame) fail(w *response, r *http.Request, err error) {
+	var behind recorded
+	var problem *events.Problem
+	entry := f.Log.Info()
+	switch {
+	case errors.As(err, &behind):
+		problem, entry = behind.Problem, f.Log.Debug()
+	case errors.As(err, &problem):
+	case r.Context().Err() != nil && w.status == 0: // the client has gone or the server drains
+		problem, entry = events.ErrUnavailable.Refuse("", "请求已中断", "the request was broken off"), f.Log.Debug()
+	case w.status != 0:
+		f.Log.Debug().Err(err).Str("path", short(r.URL.Path)).Msg("answer broken off")
+		w.broken = true
+		return
+	default:
+		problem, entry = events.ErrInternal.Refuse("", "", ""), f.Log.Error()
+	}
+	entry.AnErr("cause", err).Str("problem", problem.Type).Int("status", problem.Status).Str("method", r.Method).
+		Str("path", short(r.URL.Path)).Msg("request refused")
+	if w.status != 0 {
+		w.broken = true
+		return
+	}
+	f.write(w, problem)
+}
+
+// write sends a problem and counts it.
+func (f *frame) write(w *response, p *events.Problem) {
+	f.metrics.refusals.WithLabelValues(problemLabel(p)).Inc()
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	switch p.Status {
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", seconds(retryAfter))
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Bearer realm="jieli"`)
+	case http.StatusRequestEntityTooLarge:
+		h.Set("Connection", "close") // the rest of the body is not read
+	}
+	if err := writeJSON(w, p.Status, "application/problem+json", p); err != nil {
+		f.Log.Debug().Err(err).Msg("problem could not be written")
+	}
+}
+
+// short bounds what a stranger can put into the log.
+func short(s string) string {
+	const max = 200
+	if len(s) > max {
+		return s[:max]
+	}
+	return s
+}

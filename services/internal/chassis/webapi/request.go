@@ -1,0 +1,144 @@
+package webapi
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+)
+
+// Request headers of the contract.
+const (
+	HeaderKey      = "Idempotency-Key"
+	HeaderMatch    = "If-Match"
+	HeaderActor    = "Jieli-Actor"
+	HeaderPosition = "Jieli-Position"
+	headerTrace    = "Traceparent"
+)
+
+// single lists the headers that mean something here: given twice, two readers could take two different ones for valid.
+var single = []string{"Authorization", "Content-Type", "Content-Encoding", HeaderKey, HeaderMatch, HeaderActor, HeaderPosition, "If-None-Match",
+	"Last-Event-Id", "Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", headerTrace}
+
+func checkRepeated(h http.Header) error {
+	for _, name := range single {
+		if len(h[name]) > 1 {
+			return badHeader(name, "出现了多次", "is repeated")
+		}
+	}
+	return nil
+}
+
+func badHeader(name, why, whyEN string) error {
+	return events.ErrHeader.Refuse("", "报文头 "+name+" "+why, "the header "+name+" "+whyEN)
+}
+
+// commandID follows the rules of the contract. A key that is no version 7 id is hashed with its actor, so that two actors who
+// use the same key do not meet.
+func commandID(h http.Header, actor step.Actor, now time.Time) (events.UUID, error) {
+	if len(h[HeaderKey]) == 0 {
+		return events.NewUUID7(now), nil
+	}
+	key := h.Get(HeaderKey)
+	if n := utf8.RuneCountInString(key); n == 0 || n > KeyRunesMax || !utf8.ValidString(key) || strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return events.UUID{}, badHeader(HeaderKey, "须为 1 至 200 个可显示字符", "must be 1 to 200 printable characters")
+	}
+	if id, err := events.ParseUUID(key); err == nil && id.Version() == 7 {
+		return id, nil
+	}
+	return events.DeriveUUID("idempotency-key", string(actor), key), nil
+}
+
+// actorOf reads who gives the command. Only the operator may speak for others, and nobody for the system.
+func actorOf(h http.Header) (step.Actor, error) {
+	if len(h[HeaderActor]) == 0 {
+		return step.Operator, nil
+	}
+	actor := step.Actor(h.Get(HeaderActor))
+	if actor == step.System {
+		return "", events.ErrForbidden.Refuse("", "不得以系统身份发出命令", "nobody may speak as the system")
+	}
+	if !actor.Valid() {
+		return "", badHeader(HeaderActor, "须为 operator、party:<编号> 或 user:<代号>", "must be operator, party:<id> or user:<pseudonym>")
+	}
+	return actor, nil
+}
+
+// expectedVersion reads If-Match: one strong tag that this face gave. "" when there is none.
+func expectedVersion(h http.Header) (string, error) {
+	if len(h[HeaderMatch]) == 0 {
+		return "", nil
+	}
+	tag := h.Get(HeaderMatch)
+	if len(tag) > 2 && tag[0] == '"' && tag[len(tag)-1] == '"' {
+		text := tag[1 : len(tag)-1]
+		if v, err := strconv.ParseUint(text, 10, 64); err == nil && v > 0 && strconv.FormatUint(v, 10) == text {
+			return text, nil
+		}
+	}
+	return "", badHeader(HeaderMatch, `须为一个强 ETag，例如 "3"`, `must be one strong ETag such as "3"`)
+}
+
+// traceParent returns a well-formed W3C trace parent; any other is dropped, as the recommendation asks.
+func traceParent(h http.Header) string {
+	v := h.Get(headerTrace)
+	if len(v) != 55 || v[2] != '-' || v[35] != '-' || v[52] != '-' || v[:2] == "ff" {
+		return ""
+	}
+	for i := range len(v) {
+		c := v[i]
+		if i == 2 || i == 35 || i == 52 {
+			continue
+		}
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return ""
+		}
+	}
+	if strings.Trim(v[3:35], "0") == "" || strings.Trim(v[36:52], "0") == "" {
+		return ""
+	}
+	return v
+}
+
+// readBody returns the whole body of a JSON request. An empty one is returned as nil, whatever its type.
+func readBody(r *http.Request) ([]byte, error) {
+	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return nil, badHeader("Content-Encoding", "不受支持", "is not supported")
+	}
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		var big *http.MaxBytesError
+		if errors.As(err, &big) {
+			return nil, events.ErrTooLarge.Refusef("", "请求内容最多 %d 字节", "the body may have %d bytes", BodyBytesMax)
+		}
+		return nil, events.ErrMalformed.Refuse("", "请求内容不完整", "the body is incomplete")
+	}
+	if len(b) == 0 {
+		return nil, nil
+	}
+	return b, checkContentType(r.Header)
+}
+
+func checkContentType(h http.Header) error {
+	kind, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil || kind != "application/json" {
+		return badHeader("Content-Type", "须为 application/json", "must be application/json")
+	}
+	for name, value := range params {
+		if name != "charset" {
+			return badHeader("Content-Type", "不接受参数 "+strconv.Quote(short(name)), "takes no parameter "+strconv.Quote(short(name)))
+		}
+		if !strings.EqualFold(value, "utf-8") {
+			return events.ErrEncoding.Refuse("", "字符集须为 utf-8", "the charset must be utf-8")
+		}
+	}
+	return nil
+}
