@@ -1,0 +1,27 @@
+package demand
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/jieli-bus/jieli/services/internal/chassis/store"
+)
+
+// Index gives the list filters of a demand's document: enterprise, status, region, industry, currency and each instrument.
+func Index(doc []byte) ([]store.Index, error) {
+	var d Demand
+	if err := json.Unmarshal(doc, &d); err != nil {
+		return nil, fmt.Errorf("demand: document of a demand: %w", err)
+	}
+	index := []store.Index{
+		{Name: "enterprise", Value: d.Enterprise},
+		{Name: "status", Value: d.Status},
+		{Name: "region", Value: d.Region},
+		{Name: "industry", Value: d.Industry},
+		{Name: "currency", Value: d.Amount.Currency},
+	}
+	for _, i := range d.Instruments {
+		index = append(index, store.Index{Name: "instrument", Value: i})
+	}
+	return index, nil
+}
