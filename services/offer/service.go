@@ -1,0 +1,131 @@
+package offer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/app"
+	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+	"github.com/jieli-bus/jieli/services/internal/chassis/store"
+)
+
+// Deps are the ports that the service needs; all are required.
+type Deps struct {
+	Lookup app.Lookup // reads parties and this context's own documents
+}
+
+// New returns the service of context offer.
+func New(deps Deps) app.Service {
+	return app.Service{
+		Machine: step.NewMachine(Decider()),
+		Path:    Path,
+		Create:  Create,
+		Amend:   Amend,
+		Prepare: preparer{deps}.prepare,
+		Index:   Index,
+	}
+}
+
+type preparer struct{ Deps }
+
+// prepare looks up the institution of an offer that is published or amended.
+func (p preparer) prepare(ctx context.Context, c *step.Command) error {
+	switch d := c.Data.(type) {
+	case *events.PublishOffer:
+		if !events.ValidID(d.Party) {
+			return events.ErrID.Refuse("/party", "机构编号含有不允许的字符", "the party's id has characters that are not allowed")
+		}
+		return p.party(ctx, c, "/party", d.Party, d.Unit)
+	case *events.AmendOffer:
+		var doc struct { // neither ever changes
+			Party string `json:"party"`
+			Unit  string `json:"unit"`
+		}
+		_, _, err := p.read(ctx, "offer", c.Subject, &doc)
+		if errors.Is(err, store.ErrNotFound) {
+			return unknown(c.Subject)
+		}
+		if err != nil {
+			return err
+		}
+		return p.party(ctx, c, "", doc.Party, doc.Unit)
+	}
+	return nil
+}
+
+// partyDoc is what this service reads of a party's document.
+type partyDoc struct {
+	Kind     string           `json:"kind"`
+	Name     string           `json:"name"`
+	Region   string           `json:"region"`
+	Status   string           `json:"status"`
+	Licences []events.Licence `json:"licences"`
+	Units    []unitDoc        `json:"units"`
+}
+
+type unitDoc struct {
+	events.Unit
+	Closed bool `json:"closed"`
+}
+
+func (p preparer) party(ctx context.Context, c *step.Command, field, id, unit string) error {
+	var doc partyDoc
+	version, position, err := p.read(ctx, "party", id, &doc)
+	if errors.Is(err, store.ErrNotFound) {
+		return events.ErrNotFound.Refusef(field, "没有登记编号为 %s 的机构", "no party is registered under %s", id)
+	}
+	if err != nil {
+		return err
+	}
+	facts := &Facts{Party: events.PartyFacts{
+		Position: position, Version: version, Kind: doc.Kind, Name: doc.Name, Region: doc.Region, Licences: doc.Licences,
+		Suspended: doc.Status == "suspended",
+	}}
+	if unit != "" {
+		facts.Unit = doc.place(unit, &facts.Party)
+	}
+	c.Facts = facts
+	return nil
+}
+
+// place fills in what a unit's offer goes by: its region, and the authority limit that binds it, its own or that of the nearest
+// unit above.
+func (d *partyDoc) place(unit string, facts *events.PartyFacts) (state string) {
+	units := make(map[string]*unitDoc, len(d.Units))
+	for i := range d.Units {
+		units[d.Units[i].Unit.Unit] = &d.Units[i]
+	}
+	u, ok := units[unit]
+	if !ok {
+		return UnitMissing
+	}
+	facts.Region = u.Region
+	state = UnitOpen
+	if u.Closed {
+		state = UnitClosed
+	}
+	for range len(units) { // a tree: a path is never longer than its nodes
+		if u.AuthorityLimit != nil {
+			facts.AuthorityLimit = u.AuthorityLimit
+			break
+		}
+		if u, ok = units[u.Parent]; !ok {
+			break
+		}
+	}
+	return state
+}
+
+func (p preparer) read(ctx context.Context, context, id string, into any) (version uint64, position string, err error) {
+	doc, version, position, err := p.Lookup.Document(ctx, context, id)
+	if err != nil {
+		return 0, "", fmt.Errorf("offer: looking up %s %s: %w", context, id, err)
+	}
+	if err := json.Unmarshal(doc, into); err != nil {
+		return 0, "", fmt.Errorf("offer: document of %s %s: %w", context, id, err)
+	}
+	return version, position, nil
+}
