@@ -29,10 +29,11 @@ type Validator struct {
 	compiler *jsonschema.Compiler
 }
 
-// checked is one type with its schema, compiled at most once.
+// checked is one type with its schema in both forms, each compiled at most once.
 type checked struct {
 	entry   events.Entry
 	compile func() (*jsonschema.Schema, error)
+	quick   func() (*quick, error)
 }
 
 // New returns a validator for every command of events.Catalog; the error names a command without a schema.
@@ -49,11 +50,15 @@ func New() (*Validator, error) {
 			return nil, fmt.Errorf("edge: %s has no schema: %w", e.Type, err)
 		}
 		id := contracts.SchemaID(context, what)
-		v.types[e.Type] = &checked{entry: e, compile: sync.OnceValues(func() (*jsonschema.Schema, error) {
-			v.mu.Lock()
-			defer v.mu.Unlock()
-			return v.compiler.Compile(id)
-		})}
+		v.types[e.Type] = &checked{
+			entry: e,
+			compile: sync.OnceValues(func() (*jsonschema.Schema, error) {
+				v.mu.Lock()
+				defer v.mu.Unlock()
+				return v.compiler.Compile(id)
+			}),
+			quick: sync.OnceValues(func() (*quick, error) { return compileQuick(id, map[string]*quick{}) }),
+		}
 	}
 	return v, nil
 }
@@ -85,18 +90,29 @@ func (v *Validator) Payload(typ string, data []byte) (any, error) {
 	if refused != nil {
 		return nil, refused
 	}
-	schema, err := c.compile()
-	if err != nil { // a schema of ours is wrong: tests compile them all
-		return nil, events.ErrInternal.Refuse("", "契约无法编译", err.Error())
-	}
-	if err := schema.Validate(value); err != nil {
-		return nil, refuse(err)
+	if err := c.judge(value); err != nil {
+		return nil, err
 	}
 	payload := c.entry.New()
 	if err := json.Unmarshal(data, payload); err != nil {
 		return nil, locate(data, payload, err)
 	}
 	return payload, nil
+}
+
+// judge holds a value to the schema: quickly where it is valid, as nearly all are, else by the library.
+func (c *checked) judge(value any) error {
+	if q, err := c.quick(); err == nil && q.accepts(value) {
+		return nil
+	}
+	schema, err := c.compile()
+	if err != nil { // a schema of ours is wrong: tests compile them all
+		return events.ErrInternal.Refuse("", "契约无法编译", err.Error())
+	}
+	if err := schema.Validate(value); err != nil {
+		return refuse(err)
+	}
+	return nil
 }
 
 // embedded loads schemas by their id from package contracts; nothing is ever fetched.

@@ -281,6 +281,9 @@ func TestEverySchemaCompiles(t *testing.T) {
 		if _, err := c.compile(); err != nil {
 			t.Errorf("%s: %v", typ, err)
 		}
+		if _, err := c.quick(); err != nil {
+			t.Errorf("%s is judged the slow way: %v", typ, err)
+		}
 	}
 	for _, id := range []string{"https://example.com/schema", "urn:jieli:schema:demand:publish:v2", "urn:jieli:schema:demand:imagined:v1"} {
 		if _, err := (embedded{}).Load(id); err == nil {
