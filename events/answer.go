@@ -88,15 +88,18 @@ func ParsePosition(s string) (Position, error) {
 		return p, fmt.Errorf("events: %.60q is not a position such as demand.0:1234", s)
 	}
 	sequence, index, indexed := strings.Cut(rest, ":")
-	var err error
 	p.Context = context
-	if p.Partition, err = strconv.Atoi(number); err == nil {
+	partition, err := strconv.ParseUint(number, 10, 31)
+	if err == nil {
+		p.Partition = int(partition)
 		p.Sequence, err = strconv.ParseUint(sequence, 10, 64)
 	}
 	if err == nil && indexed {
-		p.Index, err = strconv.Atoi(index)
+		var i uint64
+		i, err = strconv.ParseUint(index, 10, 31)
+		p.Index = int(i)
 	}
-	if err != nil || p.Partition < 0 || p.Index < 0 {
+	if err != nil {
 		return Position{}, fmt.Errorf("events: %.60q is not a position such as demand.0:1234", s)
 	}
 	return p, nil

@@ -252,7 +252,7 @@ func (s *System) serveLedgers(ctx context.Context) error {
 	for _, service := range s.services {
 		context := service.Machine.Context()
 		k, err := ledger.Open(ctx, ledger.Config{
-			Machine: service.Machine, Partitions: s.options.Partitions, Owner: owner, Broker: s.jet, Validate: validator.Command, Prepare: service.Prepare,
+			Machine: service.Machine, Partitions: s.options.Partitions, Owner: owner, Broker: s.jet, Validate: validator.Payload, Prepare: service.Prepare,
 			Clock: clock.Real{}, Heads: s.heads, Snapshots: s.dir.at("snapshots"), Stats: ledger.NewStats(s.registry, context), Log: s.options.Log,
 			Progress: func(partition string, done, last uint64) {
 				if s.options.Progress != nil {

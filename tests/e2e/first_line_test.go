@@ -1,0 +1,235 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/jieli-bus/jieli/contracts/codes"
+	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/allinone"
+)
+
+// usccs are valid codes made for these tests.
+var usccs = func() []string {
+	var list []string
+	for _, org := range []string{"MA2T0001", "MA2T0002", "MA2T0003", "MA2T0004"} {
+		code, err := codes.MakeUSCC("330106", org)
+		if err != nil {
+			panic(err)
+		}
+		list = append(list, code)
+	}
+	return list
+}()
+
+// TestFirstLine is the main job: an enterprise, an institution, an offer, a demand; the recommendation reaches the views of the
+// departments that may see it, and what a department may not see is not there.
+func TestFirstLine(t *testing.T) {
+	s := start(t, allinone.Options{})
+	id, body := enterprise(0)
+	s.do("POST", "/v1/enterprises", body)
+	s.do("POST", "/v1/parties", bank("bank-1"))
+	s.do("POST", "/v1/offers", loanOffer("offer-1", "bank-1"))
+
+	stream := s.follow("pboc")
+	published := time.Now()
+	a := s.do("POST", "/v1/demands", loanDemand("demand-1", id))
+	if a.Version != 1 || a.Subject != "demand-1" {
+		t.Errorf("answer %+v", a)
+	}
+	var seen events.Recommendation
+	e := stream.await(events.TypeRecommended)
+	t.Logf("recommendation in the view of pboc after %s", time.Since(published))
+	if err := json.Unmarshal(e.Data, &seen); err != nil {
+		t.Fatal(err)
+	}
+	if seen.Demand != "demand-1" || len(seen.Offers) != 1 || seen.Offers[0].Offer != "offer-1" || seen.Offers[0].Score <= 0 {
+		t.Errorf("recommendation %s", e.Data)
+	}
+
+	// The same over NATS with a stock client and nothing but the department's credential.
+	for dept, party := range map[string]bool{"pboc": true, "most": false} {
+		var credential allinone.NATSCredential
+		if err := json.Unmarshal([]byte(s.credential(dept+".nats.json")), &credential); err != nil {
+			t.Fatal(err)
+		}
+		raw := stockRead(t, credential, "match.recommended")
+		var payload struct {
+			Demand string           `json:"demand"`
+			Offers []map[string]any `json:"offers"`
+		}
+		if err := json.Unmarshal(raw.Data, &payload); err != nil {
+			t.Fatal(err)
+		}
+		if payload.Demand != "demand-1" || len(payload.Offers) != 1 {
+			t.Errorf("%s: %s", dept, raw.Data)
+			continue
+		}
+		if _, has := payload.Offers[0]["party"]; has != party {
+			t.Errorf("%s sees a party: %v, want %v: %s", dept, has, party, raw.Data)
+		}
+		if strings.Contains(string(raw.Data), "positions") {
+			t.Errorf("%s sees a field nobody granted: %s", dept, raw.Data)
+		}
+	}
+
+	// The ranking and its reasons.
+	_, _, b := s.call("GET", "/v1/demands/demand-1/recommendations", nil, "Jieli-Position", a.Position)
+	var fresh struct {
+		Offers []struct {
+			Offer   string `json:"offer"`
+			Score   int    `json:"score"`
+			Reasons string `json:"reasons"`
+			Terms   []struct {
+				Points int `json:"points"`
+			} `json:"terms"`
+		} `json:"offers"`
+	}
+	if err := json.Unmarshal(b, &fresh); err != nil || len(fresh.Offers) != 1 {
+		t.Fatalf("recommendations: %s", b)
+	}
+	sum := 0
+	for _, term := range fresh.Offers[0].Terms {
+		sum += term.Points
+	}
+	if sum != fresh.Offers[0].Score || fresh.Offers[0].Reasons == "" {
+		t.Errorf("terms sum to %d: %s", sum, b)
+	}
+
+	// Personal data is nowhere but in its store.
+	if _, _, doc := s.call("GET", "/v1/enterprises/"+id, nil); strings.Contains(string(doc), "13800000000") || strings.Contains(string(doc), "王示例") {
+		t.Errorf("a contact is in the read model: %s", doc)
+	}
+	if r := s.verify(); r.Ledgers["match"].Events != 1 {
+		t.Errorf("%d match events, want exactly one recommendation for the demand", r.Ledgers["match"].Events)
+	}
+}
+
+// TestViewsAreClosed: a department's credential reads its own view and does nothing else; a wrong or missing token gets no stream.
+func TestViewsAreClosed(t *testing.T) {
+	s := start(t, allinone.Options{})
+	var credential allinone.NATSCredential
+	if err := json.Unmarshal([]byte(s.credential("most.nats.json")), &credential); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := nats.Connect(credential.URL, nats.UserInfo(credential.User, credential.Password), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, subject := range []string{"jieli.cmd.demand.0", "$JS.API.STREAM.INFO.VIEW_PBOC", "$JS.API.STREAM.INFO.LEDGER_DEMAND", "$JS.API.STREAM.PURGE.VIEW_MOST", "$JS.API.STREAM.MSG.GET.VIEW_MOST"} {
+		if answer, err := conn.Request(subject, nil, 300*time.Millisecond); err == nil {
+			t.Errorf("%s answered a department: %s", subject, answer.Data)
+		}
+	}
+	s.refused(events.ErrUnauthorised, "GET", "/v1/stream?view=pboc", nil, "Authorization", "Bearer wrong")
+	s.refused(events.ErrForbidden, "GET", "/v1/stream?view=pboc", nil, "Authorization", "Bearer "+s.credential("most.token"))
+	s.refused(events.ErrForbidden, "GET", "/v1/demands", nil, "Authorization", "Bearer "+s.credential("most.token"))
+}
+
+// stockRead reads a department's view with nats.go alone until an event of a type comes.
+func stockRead(t *testing.T, c allinone.NATSCredential, what string) *nats.Msg {
+	t.Helper()
+	conn, err := nats.Connect(c.URL, nats.UserInfo(c.User, c.Password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	consumer, err := js.Consumer(ctx, c.Stream, c.Consumer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages, err := consumer.Messages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer messages.Stop()
+	for {
+		m, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			t.Fatalf("%s: no %s came: %v", c.Stream, what, err)
+		}
+		if err := m.Ack(); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(m.Subject(), "."+what+".") {
+			return &nats.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()}
+		}
+	}
+}
+
+// sse is a client of /v1/stream.
+type sse struct {
+	t      *testing.T
+	events chan events.Event
+}
+
+// follow opens a department's stream with its token, from now on.
+func (s *system) follow(dept string) *sse {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), "GET", s.HTTP()+"/v1/stream?view="+dept, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+s.credential(dept+".token"))
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		s.t.Fatalf("stream of %s: %s", dept, answer.Status)
+	}
+	c := &sse{s.t, make(chan events.Event, 1024)}
+	s.t.Cleanup(func() { answer.Body.Close() })
+	go func() {
+		defer close(c.events)
+		lines := bufio.NewScanner(answer.Body)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			data, ok := strings.CutPrefix(lines.Text(), "data:")
+			if !ok {
+				continue
+			}
+			e, err := events.DecodeJSON([]byte(strings.TrimSpace(data)))
+			if err != nil {
+				s.t.Errorf("stream of %s: %v: %s", dept, err, data)
+				return
+			}
+			c.events <- e
+		}
+	}()
+	return c
+}
+
+// await waits for an event of a type.
+func (c *sse) await(typ string) events.Event {
+	c.t.Helper()
+	deadline := time.After(patience)
+	for {
+		select {
+		case e, ok := <-c.events:
+			if !ok {
+				c.t.Fatal("the stream has ended")
+			}
+			if e.Type == typ {
+				return e
+			}
+		case <-deadline:
+			c.t.Fatalf("no %s within %s", typ, patience)
+		}
+	}
+}

@@ -1,0 +1,183 @@
+// Package e2e drives the product as its users do: over HTTP, NATS and the command line, never through internals.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/allinone"
+)
+
+// patience bounds every wait of these tests: a machine under load is slow, a broken system never answers.
+const patience = 60 * time.Second
+
+// system is a Jieli in this process with everything a stranger would use of it.
+type system struct {
+	*allinone.System
+	t *testing.T
+}
+
+func start(t *testing.T, o allinone.Options) *system {
+	t.Helper()
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
+	}
+	if o.HTTP == "" {
+		o.HTTP = "127.0.0.1:0"
+	}
+	if o.NATS == "" {
+		o.NATS = "127.0.0.1:0"
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	s, err := allinone.Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := s.Close(ctx); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return &system{s, t}
+}
+
+// call makes a request and returns status, header and body.
+func (s *system) call(method, path string, body any, header ...string) (int, http.Header, []byte) {
+	s.t.Helper()
+	var reader io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		reader = strings.NewReader(b)
+	default:
+		encoded, err := json.Marshal(b)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		reader = bytes.NewReader(encoded)
+	}
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, s.HTTP()+path, reader)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if reader != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer.StatusCode, answer.Header, b
+}
+
+// do gives a command that must be accepted.
+func (s *system) do(method, path string, body any, header ...string) *events.Answer {
+	s.t.Helper()
+	status, _, b := s.call(method, path, body, header...)
+	a, err := events.DecodeReply(b)
+	if err != nil || status/100 != 2 {
+		s.t.Fatalf("%s %s: %d %s", method, path, status, b)
+	}
+	return a
+}
+
+// refused gives a command that must be refused with a problem of this kind.
+func (s *system) refused(kind events.ProblemKind, method, path string, body any, header ...string) *events.Problem {
+	s.t.Helper()
+	status, h, b := s.call(method, path, body, header...)
+	p, ok := events.DecodeProblem(b)
+	if !ok || p.Type != events.ProblemPrefix+kind.Code || status != kind.Status || !strings.HasPrefix(h.Get("Content-Type"), "application/problem+json") {
+		s.t.Errorf("%s %s: want %s (%d), got %d %s", method, path, kind.Code, kind.Status, status, b)
+		return &events.Problem{}
+	}
+	if p.Title == "" || p.TitleEN == "" {
+		s.t.Errorf("%s %s: a problem speaks Chinese and English: %s", method, path, b)
+	}
+	return p
+}
+
+func (s *system) credential(name string) string {
+	s.t.Helper()
+	b, err := os.ReadFile(filepath.Join(s.Dir(), "credentials", name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// verify holds the whole system to its invariants.
+func (s *system) verify() *allinone.Report {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	defer cancel()
+	r, err := s.Verify(ctx, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, v := range r.Violations {
+		s.t.Errorf("violation %s at %s: %s", v.Invariant, v.Where, v.What)
+	}
+	return r
+}
+
+// Payloads of a small true-to-life world. n tells several of a kind apart.
+func enterprise(n int) (string, map[string]any) {
+	id := usccs[n%len(usccs)]
+	return id, map[string]any{
+		"id": id, "name": fmt.Sprintf("示例智造科技有限公司%d号", n), "region": "330106", "industry": "I65", "founded": "2019-03-01", "stage": "growth",
+		"contact": map[string]any{"name": "王示例", "phone": "13800000000"},
+	}
+}
+
+func bank(id string) map[string]any {
+	return map[string]any{
+		"id": id, "kind": "bank", "name": "示例科技银行", "region": "330100",
+		"licences": []any{map[string]any{"licence": "bank", "number": "B0001", "valid_from": "2020-01-01"}},
+	}
+}
+
+func validUntil() string { return time.Now().Add(90 * 24 * time.Hour).UTC().Format(time.RFC3339) }
+
+func loanOffer(id, party string) map[string]any {
+	return map[string]any{
+		"id": id, "party": party, "instrument": "credit_loan", "title": "科技信用贷",
+		"capacity":    map[string]any{"amount": "100000000.00", "currency": "CNY"},
+		"min_ticket":  map[string]any{"amount": "500000.00", "currency": "CNY"},
+		"max_ticket":  map[string]any{"amount": "10000000.00", "currency": "CNY"},
+		"term_months": map[string]any{"min": 6, "max": 36}, "min_price_bp": 320, "max_price_bp": 450,
+		"eligibility": []any{map[string]any{"field": "region", "op": "in", "values": []any{"330000"}}},
+		"valid_until": validUntil(),
+	}
+}
+
+func loanDemand(id, enterprise string) map[string]any {
+	return map[string]any{
+		"id": id, "enterprise": enterprise, "instruments": []any{"credit_loan"},
+		"amount":      map[string]any{"amount": "5000000.00", "currency": "CNY"},
+		"term_months": map[string]any{"min": 12, "max": 24}, "max_price_bp": 420, "use": "rnd", "title": "研发投入",
+		"valid_until": validUntil(),
+	}
+}
