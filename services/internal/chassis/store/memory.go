@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -112,7 +113,7 @@ func (m *Memory) Apply(ctx context.Context, collection string, b Batch) error {
 func (c *memoryCollection) put(d *Document) {
 	old, replaced := c.documents.Set(row{place: place{value: d.Key}, doc: d})
 	if replaced {
-		c.unlist(old.doc)
+		c.unlist(old.doc, d.Indexes)
 	}
 	for _, ix := range d.Indexes {
 		order := c.indexes[ix.Name]
@@ -126,13 +127,16 @@ func (c *memoryCollection) put(d *Document) {
 
 func (c *memoryCollection) remove(key string) {
 	if old, found := c.documents.Delete(row{place: place{value: key}}); found {
-		c.unlist(old.doc)
+		c.unlist(old.doc, nil)
 	}
 }
 
-func (c *memoryCollection) unlist(d *Document) {
+// unlist removes a document's entries except those that its successor takes over: most stay when a row is replaced.
+func (c *memoryCollection) unlist(d *Document, taken []Index) {
 	for _, ix := range d.Indexes {
-		c.indexes[ix.Name].Delete(row{place: place{value: ix.Value, key: d.Key}})
+		if !slices.Contains(taken, ix) {
+			c.indexes[ix.Name].Delete(row{place: place{value: ix.Value, key: d.Key}})
+		}
 	}
 }
 
