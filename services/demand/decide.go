@@ -11,7 +11,7 @@ import (
 
 // Decider holds the rules of context demand.
 func Decider() step.Decider[Demand] {
-	return step.Decider[Demand]{Context: "demand", FoldVersion: 1, Decide: Decide, Evolve: Evolve, Due: Due}
+	return step.Decider[Demand]{Context: "demand", FoldVersion: 1, Decide: Decide, Evolve: Evolve, Due: Due, Check: Check}
 }
 
 // Decide answers a command about one demand.

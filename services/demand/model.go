@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/jieli-bus/jieli/events"
@@ -106,4 +107,28 @@ func digest(p *events.PublishDemand) string {
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:16])
+}
+
+// Check is invariant I2 of a demand: 0 <= held + filled <= amount, in minor units of one currency, and the sums are those of the parts.
+func Check(d *Demand) error {
+	var held, filled int64
+	for id, h := range d.Holds {
+		if h.Amount.Minor <= 0 || h.Amount.Currency != d.Amount.Currency {
+			return fmt.Errorf("hold %s is of %s", id, h.Amount)
+		}
+		held += h.Amount.Minor
+	}
+	for id, f := range d.Fills {
+		if f.Amount.Minor <= 0 || f.Amount.Currency != d.Amount.Currency {
+			return fmt.Errorf("fill %s is of %s", id, f.Amount)
+		}
+		filled += f.Amount.Minor
+	}
+	if held != d.Held.Minor || filled != d.Filled.Minor {
+		return fmt.Errorf("held %s and filled %s are not the sums of their parts (%d and %d)", d.Held, d.Filled, held, filled)
+	}
+	if held+filled > d.Amount.Minor {
+		return fmt.Errorf("held %s and filled %s are more than the amount %s", d.Held, d.Filled, d.Amount)
+	}
+	return nil
 }

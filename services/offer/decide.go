@@ -11,7 +11,7 @@ import (
 
 // Decider holds the rules of context offer.
 func Decider() step.Decider[Offer] {
-	return step.Decider[Offer]{Context: "offer", FoldVersion: 1, Decide: Decide, Evolve: Evolve, Due: Due}
+	return step.Decider[Offer]{Context: "offer", FoldVersion: 1, Decide: Decide, Evolve: Evolve, Due: Due, Check: Check}
 }
 
 // Decide answers a command about one offer.

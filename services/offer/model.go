@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/jieli-bus/jieli/events"
@@ -96,4 +97,23 @@ func digest(p *events.PublishOffer) string {
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:16])
+}
+
+// Check is invariant I2 of an offer: 0 <= reserved + committed <= capacity, in minor units of one currency, and the reserved sum is
+// that of the reservations.
+func Check(o *Offer) error {
+	var reserved int64
+	for id, r := range o.Reservations {
+		if r.Amount.Minor <= 0 || r.Amount.Currency != o.Capacity.Currency {
+			return fmt.Errorf("reservation %s is of %s", id, r.Amount)
+		}
+		reserved += r.Amount.Minor
+	}
+	if reserved != o.Reserved.Minor {
+		return fmt.Errorf("reserved %s is not the sum of the reservations (%d)", o.Reserved, reserved)
+	}
+	if o.Committed.Minor < 0 || reserved+o.Committed.Minor > o.Capacity.Minor {
+		return fmt.Errorf("reserved %s and committed %s are more than the capacity %s", o.Reserved, o.Committed, o.Capacity)
+	}
+	return nil
 }
