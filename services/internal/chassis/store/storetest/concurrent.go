@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
@@ -15,13 +16,14 @@ import (
 // sets position n. Readers beside it must see, in one call, both documents of one version under one value; a position
 // read after a document covers it, and a document read after a position is at least as new.
 func testAtomic(t *testing.T, ctx context.Context, s store.Store) {
-	const steps, readers = 300, 3
+	const steps, looks, readers = 300, 3000, 3 // at least; the writer goes on until readers had their share
 	pair := func(n uint64) []store.Document {
 		value := fmt.Sprintf("%06d", n)
 		return []store.Document{doc("a", n, "at", value), doc("b", n, "at", value)}
 	}
 	apply(t, ctx, s, "c", step(1, pair(1)))
 	done := make(chan struct{})
+	var looked atomic.Int64
 	var group sync.WaitGroup
 	look := func() error {
 		before, err := s.Position(ctx, "c", source)
@@ -55,8 +57,10 @@ func testAtomic(t *testing.T, ctx context.Context, s store.Store) {
 			for {
 				if err := look(); err != nil {
 					t.Error(err)
+					looked.Add(looks) // the writer needn't go on
 					return
 				}
+				looked.Add(1)
 				select {
 				case <-done:
 					return
@@ -65,7 +69,7 @@ func testAtomic(t *testing.T, ctx context.Context, s store.Store) {
 			}
 		})
 	}
-	for n := uint64(2); n <= steps; n++ {
+	for n := uint64(2); n <= steps || looked.Load() < looks; n++ {
 		if err := s.Apply(ctx, "c", step(n, pair(n))); err != nil {
 			t.Errorf("apply %d: %v", n, err)
 			break
