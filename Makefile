@@ -1,0 +1,47 @@
+# Jieli (接力). `make help` lists the targets. A machine needs Go, make and git; everything else is optional.
+.DEFAULT_GOAL := help
+.PHONY: help build run test bench lint verify/generate generate clean
+
+MODULES := contracts events services tests tools
+GO      ?= go
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# The race detector needs a C compiler.
+RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null 2>&1 && echo -race)
+
+# Packages tested at once: more only makes the brokers of the tests wait for each other.
+PARALLEL ?= 2
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/jieli
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/jieli ./tools/jieli
+
+run: build ## start everything in an empty folder with sample data and show live recommendations (ARGS="--lang en")
+	bin/jieli demo $(ARGS)
+
+test: ## everything CI tests: vet and tests of all five modules, with the race detector where there is a C compiler
+	$(GO) vet work
+	@$(if $(RACE),,echo 'no C compiler: testing without the race detector')
+	$(GO) run ./tests/run -p $(PARALLEL) $(RACE) -timeout 10m work
+
+bench: ## measure, and write docs/benchmarks.md (ARGS="-quick", "-only commands")
+	cd tests && $(GO) run ./bench $(ARGS)
+
+lint: verify/generate ## formatting, vet, every module by itself, tidy module files, generated files up to date
+	@unformatted=$$(gofmt -l $(MODULES)); if [ -n "$$unformatted" ]; then echo "gofmt these files:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet work
+	@for m in $(MODULES); do \
+		echo "module $$m by itself"; \
+		(cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) mod tidy -diff) || exit 1; \
+	done
+
+generate: ## write the code lists again from their sources (needs npm)
+	tools/codegen/generate.sh
+
+verify/generate: ## fail if a generated file is not what its source gives (skipped without npm)
+	@if command -v npm >/dev/null 2>&1; then tools/codegen/generate.sh -check; else echo 'no npm: generated code lists not checked'; fi
+
+clean: ## remove what was built
+	rm -rf bin
