@@ -272,6 +272,21 @@ func TestBoundaries(t *testing.T) {
 	}
 }
 
+// TestADemandFilledInPartWantsTheRest, even where the rest is less than the least it first asked for.
+func TestADemandFilledInPartWantsTheRest(t *testing.T) {
+	rules := rulesFor(t)
+	d, o := plainDemand("d"), plainOffer("o")
+	least := cny(4_000_000_00)
+	d.MinAmount, o.MaxTicket = &least, cny(2_000_000_00)
+	demand, offer := NewDemand(d, 1), NewOffer(o, 1)
+	if e := rules.Explain(demand, offer, instantPool[0]); e.Eligible {
+		t.Errorf("the largest ticket is below the least that is of use:\n%s", e.Text(English))
+	}
+	if e := rules.Explain(demand.with(2, 0, 3_500_000_00), offer, instantPool[0]); !e.Eligible {
+		t.Errorf("the ticket covers the rest:\n%s", e.Text(English))
+	}
+}
+
 func withTitle(to events.Date) func(*events.DemandPublished, *events.OfferPublished) {
 	return func(d *events.DemandPublished, o *events.OfferPublished) {
 		d.Facts.Titles = []events.Title{{Title: "high_tech", ValidFrom: "2023-04-01", ValidTo: to}}

@@ -379,6 +379,9 @@ func (r *Reactor) applyParty(e *step.Applied) {
 	}
 }
 
+// recordedPositionsMax is the contract's bound. Positions are in the order demand, offer, party: what is cut off matters least.
+const recordedPositionsMax = 64
+
 // recommend ranks the offers for a demand and words the command that records it. The id derives from the demand and its version:
 // asked twice it is one command.
 func (r *Reactor) recommend(d *Demand, asOf time.Time, positions []string) *step.Command {
@@ -387,7 +390,7 @@ func (r *Reactor) recommend(d *Demand, asOf time.Time, positions []string) *step
 	recommendation := &events.Recommendation{
 		Demand: d.ID, DemandVersion: d.TermsVersion, Enterprise: d.Enterprise, Region: d.Region, Industry: d.Industry, Stage: d.Facts.Stage,
 		Amount: d.Terms.Amount, Offers: make([]events.RankedOffer, len(ranked)), Eligible: eligible,
-		RuleSet: r.rules.At(day).ID, AsOf: day, Positions: positions,
+		RuleSet: r.rules.At(day).ID, AsOf: day, Positions: positions[:min(len(positions), recordedPositionsMax)],
 	}
 	if len(d.instruments) > 0 {
 		recommendation.Instrument = d.instruments[0]

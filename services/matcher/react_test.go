@@ -110,6 +110,8 @@ func TestReactorFollowsTheLedgers(t *testing.T) {
 
 	f.give(events.TypeOfferPaused, "a", &events.Reason{Reason: "额度调整"})
 	expect(t, "a paused", f.ranking("d"), "b")
+	f.give(events.TypeOfferAmended, "a", &events.OfferAmended{OfferTerms: plainOffer("a").OfferTerms, Facts: plainOffer("a").Facts})
+	expect(t, "a amended in its pause", f.ranking("d"), "b")
 	f.give(events.TypeOfferResumed, "a", &events.Empty{})
 	expect(t, "a resumed", f.ranking("d"), "a", "b")
 
@@ -152,6 +154,9 @@ func TestReactorFollowsTheLedgers(t *testing.T) {
 		t.Errorf("a hold asked for a recommendation")
 	}
 	expect(t, "too little is open", f.ranking("d"))
+	if e, err := f.service.Explain("d", "a", f.at); err != nil || e.Eligible {
+		t.Errorf("explained as %v, %v", e, err)
+	}
 	f.give(events.TypeDemandFilled, "d", &events.DemandFilled{Hold: "h", Amount: cny(1_000_000_00), Released: cny(6_000_000_00)})
 	expect(t, "filled in part", f.ranking("d"), "a")
 	if d, _ := f.service.Demand("d"); d.Open() != cny(7_000_000_00) || d.Version != 4 || d.TermsVersion != 2 {
@@ -188,6 +193,9 @@ func TestCatchingUpAsksOnlyForWhatIsUnanswered(t *testing.T) {
 		t.Fatalf("pending before history was read: %v", c)
 	}
 	f.service.CaughtUp()
+	if _, kept := f.service.answered["d4"]; kept || len(f.service.answered) != 2 {
+		t.Errorf("answers to closed demands are kept: %v", f.service.answered)
+	}
 	later := instantPool[1]
 	first := f.service.Pending(later, 2)
 	rest := f.service.Pending(later, 9)
@@ -349,6 +357,29 @@ func TestAGapOrAnOverflowStopsTheReactor(t *testing.T) {
 	s.Advance(Origin{"offer", 2, 4})
 	s.Advance(Origin{"offer", 0, 8})
 	expect(t, "positions", s.Positions(), "demand.0:1", "offer.0:9", "offer.2:4", "offer.10:3")
+}
+
+// TestNothingFits: a recommendation of nothing is recorded too, as an empty list, never as null.
+func TestNothingFits(t *testing.T) {
+	f := newFeed(t)
+	f.service.CaughtUp()
+	for partition := range recordedPositionsMax + 6 {
+		f.service.Advance(Origin{"party", partition, 1})
+	}
+	c := f.give(events.TypeDemandPublished, "demand-1", plainDemand("demand-1"))
+	decided, err := Decide(nil, c, f.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := c.Data.(*events.Recommendation)
+	if len(r.Positions) != recordedPositionsMax || r.Positions[0] != "demand.0:1" {
+		t.Errorf("%d positions, first %s", len(r.Positions), r.Positions[0])
+	}
+	for _, data := range []any{r, decided[0].Data} {
+		if text := encode(t, data); !strings.Contains(text, `"offers":[],"eligible":0`) {
+			t.Errorf("recorded as %s", text)
+		}
+	}
 }
 
 func TestServiceAnswers(t *testing.T) {
