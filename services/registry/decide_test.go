@@ -408,10 +408,17 @@ func TestTimerEndsTitlesOneAfterAnother(t *testing.T) {
 	var ended []string
 	for _, now := range []time.Time{first, first.AddDate(0, 0, 5)} {
 		for due := state.Due(now, 10); len(due) > 0; due = state.Due(now, 10) {
+			if len(ended) > len(ends) {
+				t.Fatalf("titles end more than once: %v", ended)
+			}
+			was := len(ended)
 			for _, c := range due {
 				for _, e := range do(c, now) {
 					ended = append(ended, e.Data.(*events.TitleRef).Certificate)
 				}
+			}
+			if len(ended) == was {
+				t.Fatalf("a timer that changes nothing comes up for ever: %+v", due[0])
 			}
 		}
 	}
