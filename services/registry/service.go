@@ -69,7 +69,7 @@ func (p preparer) putContact(ctx context.Context, c *step.Command, d *events.Reg
 	if err != nil {
 		return fmt.Errorf("registry: contact: %w", err)
 	}
-	ref, hash, err := p.Vault.Put(ctx, "enterprise/"+c.Subject, content)
+	ref, hash, err := p.Vault.Put(ctx, "enterprise/"+c.Subject+"/"+c.ID.String(), content)
 	if err != nil {
 		return fmt.Errorf("registry: putting a contact away: %w", err)
 	}

@@ -33,9 +33,6 @@ type rule struct {
 	amount bool
 }
 
-// tree is a set of field paths; a nil child map means the whole value.
-type tree struct{ children map[string]*tree }
-
 // NewPolicy compiles a department's grants.
 func NewPolicy(d *Department) *Policy {
 	p := &Policy{department: d.ID, byType: make(map[string][]*rule)}
@@ -69,26 +66,6 @@ func cuts(list []events.Cut) map[string]uint64 {
 		m[c.Context] = c.Sequence
 	}
 	return m
-}
-
-// add puts a path into the set. An element of an array is named like the array: "offers[].offer" is {"offers":{"offer"}}.
-func (t *tree) add(path []string) {
-	if t.children == nil {
-		t.children = make(map[string]*tree)
-	}
-	name := strings.TrimSuffix(path[0], "[]")
-	child, had := t.children[name]
-	switch {
-	case len(path) == 1:
-		t.children[name] = &tree{}
-	case had && child.children == nil: // the whole of it is allowed already
-	default:
-		if !had {
-			child = &tree{}
-			t.children[name] = child
-		}
-		child.add(path[1:])
-	}
 }
 
 // governs reports whether the rule holds for an event at this place of the ledger.
@@ -131,7 +108,7 @@ func (p *Policy) View(e *events.Event, origin events.Position) (*events.Event, b
 	if union == nil {
 		return nil, false, nil
 	}
-	data, err := union.cut(e.Data)
+	data, err := union.cut(make([]byte, 0, len(e.Data)), e.Data)
 	if err != nil {
 		return nil, false, fmt.Errorf("sharing: payload of event %s: %w", e.ID, err)
 	}
@@ -151,63 +128,4 @@ func (p *Policy) View(e *events.Event, origin events.Position) (*events.Event, b
 	}
 	view.Set(ExtPolicy, version, events.String)
 	return view, true, nil
-}
-
-func merge(a, b *tree) *tree {
-	if a.children == nil || b.children == nil {
-		return &tree{}
-	}
-	out := &tree{children: make(map[string]*tree, len(a.children)+len(b.children))}
-	for name, t := range a.children {
-		out.children[name] = t
-	}
-	for name, t := range b.children {
-		if have, ok := out.children[name]; ok {
-			t = merge(have, t)
-		}
-		out.children[name] = t
-	}
-	return out
-}
-
-// cut keeps the fields of the set; keys come out in alphabetical order, so equal input gives equal bytes.
-func (t *tree) cut(data []byte) ([]byte, error) {
-	if t.children == nil {
-		return data, nil
-	}
-	switch {
-	case len(data) > 0 && data[0] == '[':
-		var list []json.RawMessage
-		if err := json.Unmarshal(data, &list); err != nil {
-			return nil, err
-		}
-		for i := range list {
-			cut, err := t.cut(list[i])
-			if err != nil {
-				return nil, err
-			}
-			list[i] = cut
-		}
-		return json.Marshal(list)
-	case len(data) > 0 && data[0] == '{':
-		var object map[string]json.RawMessage
-		if err := json.Unmarshal(data, &object); err != nil {
-			return nil, err
-		}
-		out := make(map[string]json.RawMessage, len(t.children))
-		for name, child := range t.children {
-			value, ok := object[name]
-			if !ok {
-				continue
-			}
-			cut, err := child.cut(value)
-			if err != nil {
-				return nil, err
-			}
-			out[name] = cut
-		}
-		return json.Marshal(out)
-	}
-	// A path that leads into a plain value allows nothing of it.
-	return []byte("null"), nil
 }

@@ -87,7 +87,7 @@ func (p preparer) putContact(ctx context.Context, c *step.Command, d *events.Reg
 	if err != nil {
 		return fmt.Errorf("party: contact: %w", err)
 	}
-	ref, hash, err := p.Vault.Put(ctx, "party/"+c.Subject, content)
+	ref, hash, err := p.Vault.Put(ctx, "party/"+c.Subject+"/"+c.ID.String(), content)
 	if err != nil {
 		return fmt.Errorf("party: putting a contact away: %w", err)
 	}

@@ -113,7 +113,10 @@ func Connect(ctx context.Context, cfg Config) (*nats.Conn, error) {
 		nats.PingInterval(cfg.PingInterval),
 		nats.MaxPingsOutstanding(2),
 		nats.ConnectHandler(func(*nats.Conn) { connected <- struct{}{} }),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+		nats.DisconnectErrHandler(func(conn *nats.Conn, err error) {
+			if conn.IsClosed() { // by ourselves: nothing is lost
+				return
+			}
 			cfg.Stats.disconnects.Add(1)
 			cfg.Logger.Info("connection to the broker lost", watermill.LogFields{"err": err})
 		}),
