@@ -18,6 +18,7 @@ type sink struct {
 	config  Config
 	w       http.ResponseWriter
 	control *http.ResponseController
+	born    time.Time
 
 	mu   sync.Mutex
 	on   bool  // the headers are out
@@ -27,7 +28,7 @@ type sink struct {
 }
 
 func newSink(w http.ResponseWriter, c Config) *sink {
-	return &sink{config: c, w: w, control: http.NewResponseController(w)}
+	return &sink{config: c, w: w, control: http.NewResponseController(w), born: c.Clock.Now()}
 }
 
 func (s *sink) failed() error {
@@ -94,6 +95,7 @@ func (s *sink) write(b []byte) error {
 	if s.err != nil {
 		return s.err
 	}
+	s.last = s.config.Clock.Now()
 	s.err = s.control.SetWriteDeadline(time.Now().Add(s.config.WriteMax))
 	if errors.Is(s.err, http.ErrNotSupported) {
 		s.err = nil // not a connection
@@ -112,13 +114,12 @@ func (s *sink) write(b []byte) error {
 	if s.err == nil {
 		s.err = s.control.Flush()
 	}
-	s.last = s.config.Clock.Now()
 	return s.err
 }
 
 // beat opens the stream after the grace and keeps a quiet one alive, until ctx ends or the client cannot be reached.
 func (s *sink) beat(ctx context.Context) {
-	next := s.config.Clock.Now().Add(openGrace)
+	next := s.born.Add(openGrace)
 	for {
 		due, giveUp := s.config.Clock.Wake(next)
 		select {

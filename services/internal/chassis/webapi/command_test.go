@@ -236,6 +236,8 @@ func TestRequestRefusals(t *testing.T) {
 		{"dots", "PUT", "/v1/offers/../demands/d-1", body, nil, events.ErrNotFound},
 		{"double slash", "POST", "/v1//demands", body, nil, events.ErrNotFound},
 		{"trailing slash", "POST", "/v1/demands/", body, nil, events.ErrNotFound},
+		{"escaped dots", "POST", "/v1/offers/%2E%2E/pause", body, nil, events.ErrID},
+		{"connect", "CONNECT", "/v1/demands", body, nil, events.ErrMethod},
 		{"no such collection", "POST", "/v1/deals", body, nil, events.ErrNotFound},
 		{"a context without a path", "GET", "/v1/", "", nil, events.ErrNotFound},
 		{"root", "GET", "/", "", nil, events.ErrNotFound},

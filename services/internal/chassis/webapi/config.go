@@ -64,7 +64,7 @@ type Route struct {
 	Handle  func(w http.ResponseWriter, r *http.Request) error
 	// Departments opens the route to department tokens; the handler then checks Principal itself.
 	Departments bool
-	// Stream says that the answer has no end of its own: the frame lifts the connection's deadlines, does not count it
+	// Stream says that the answer has no end of its own: the frame lifts the write timeout, does not count it
 	// against RequestsMax, and ends the request's context when the server drains.
 	Stream bool
 }

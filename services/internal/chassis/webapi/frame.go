@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -73,7 +72,11 @@ func (f *frame) ServeHTTP(raw http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	w := &response{ResponseWriter: raw}
 	secure(w.Header())
-	route, handler := "none", http.Handler(nil)
+	// A path that is not in its plain form gets the mux's redirect here, which is no route: it would send a write twice.
+	handler, route := f.mux.Handler(r)
+	if route == "" {
+		route = "none"
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			f.panicked(w, r, p)
@@ -86,21 +89,9 @@ func (f *frame) ServeHTTP(raw http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler) // the client must not take half an answer for a whole one
 		}
 	}()
-	var pattern string
-	if handler, pattern = f.find(r); pattern != "" {
-		route = pattern
-	}
 	if err := f.serve(w, r, handler); err != nil {
 		f.fail(w, r, err)
 	}
-}
-
-// find looks the route up. Paths that are not in their plain form match nothing: a redirect would send a write twice.
-func (f *frame) find(r *http.Request) (http.Handler, string) {
-	if p := r.URL.EscapedPath(); path.Clean(p) != p || r.Method == http.MethodConnect {
-		return nil, ""
-	}
-	return f.mux.Handler(r)
 }
 
 func (f *frame) serve(w *response, r *http.Request, handler http.Handler) error {
@@ -142,13 +133,11 @@ func (f *frame) serve(w *response, r *http.Request, handler http.Handler) error 
 
 // unmatched answers what no route takes: 405 with the methods allowed, or 404.
 func (f *frame) unmatched(w *response, r *http.Request, handler http.Handler) error {
-	if handler != nil {
-		probe := headerProbe{header: make(http.Header)}
-		handler.ServeHTTP(&probe, r)
-		if allow := probe.header.Get("Allow"); probe.status == http.StatusMethodNotAllowed && allow != "" {
-			w.Header().Set("Allow", allow)
-			return events.ErrMethod.Refusef("", "此路径支持：%s", "this path takes: %s", allow)
-		}
+	probe := headerProbe{header: make(http.Header)}
+	handler.ServeHTTP(&probe, r)
+	if allow := probe.header.Get("Allow"); probe.status == http.StatusMethodNotAllowed && allow != "" {
+		w.Header().Set("Allow", allow)
+		return events.ErrMethod.Refusef("", "此路径支持：%s", "this path takes: %s", allow)
 	}
 	return events.ErrNotFound.Refuse("", "没有这个路径", "there is no such path")
 }

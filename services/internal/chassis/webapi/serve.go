@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Timeouts of the server, per connection. Streams lift the last two.
+// Timeouts of the server, per connection. Streams lift the write timeout.
 const (
 	headerTimeout = 5 * time.Second
 	readTimeout   = 30 * time.Second
@@ -66,9 +66,8 @@ func untilDrain(ctx context.Context) (context.Context, context.CancelFunc) {
 	return ctx, func() { stop(); cancel() }
 }
 
-// lift takes the connection's deadlines off. A writer without a connection (a test's recorder) has none.
+// lift takes the write deadline off a stream. The read deadline stays for the request's body; behind it the server lifts it
+// itself. A writer without a connection (a test's recorder) has none.
 func lift(w http.ResponseWriter) {
-	c := http.NewResponseController(w)
-	_ = c.SetReadDeadline(time.Time{})
-	_ = c.SetWriteDeadline(time.Time{})
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 }

@@ -214,3 +214,51 @@ func receive[T any](t *testing.T, c <-chan T, what string) T {
 		panic("unreachable")
 	}
 }
+
+// A server with tiny timeouts cuts an idle upload off; a stream that began before it lives on.
+func TestStreamsOutliveTheServersTimeouts(t *testing.T) {
+	t.Parallel()
+	streaming, goOn := make(chan struct{}), make(chan struct{})
+	w := newWorld(t, func(c *webapi.Config) {
+		c.Extra = []webapi.Route{{Pattern: "GET /v1/follow", Stream: true, Handle: func(w http.ResponseWriter, r *http.Request) error {
+			w.WriteHeader(200)
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				return err
+			}
+			close(streaming)
+			select {
+			case <-goOn:
+			case <-r.Context().Done():
+				return r.Context().Err()
+			}
+			_, err := io.WriteString(w, "still here")
+			return err
+		}}}
+	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: w.handler, ReadTimeout: 100 * time.Millisecond, WriteTimeout: 100 * time.Millisecond}
+	go server.Serve(l)
+	defer server.Close()
+	stream := get(t, "http://"+l.Addr().String()+"/v1/follow")
+	await(t, streaming, "the stream")
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(deadline))
+	fmt.Fprintf(conn, "POST /v1/demands HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{")
+	if _, err := io.ReadAll(conn); err != nil { // until the server gives it up
+		t.Fatal(err)
+	}
+	close(goOn)
+	if body, err := io.ReadAll(stream.Body); err != nil || string(body) != "still here" {
+		t.Fatalf("%q, %v", body, err)
+	}
+	if w.ledger.count() != 0 {
+		t.Fatal("half a body was sent")
+	}
+}
