@@ -149,7 +149,7 @@ func commandEvent(typ, subject string, id events.UUID, actor step.Actor, body []
 // notAccepted tells a refusal from a failure. A failure may have happened behind the commit: the command may be done.
 func (f *frame) notAccepted(err error, id events.UUID) error {
 	var problem *events.Problem
-	if errors.As(err, &problem) {
+	if errors.As(withInstance(err, id), &problem) {
 		return recorded{problem}
 	}
 	f.Log.Error().Err(err).Str("command", id.String()).Msg("no answer to a command")
