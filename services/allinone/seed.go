@@ -1,9 +1,13 @@
 package allinone
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"os"
 	"sync"
 
 	"github.com/jieli-bus/jieli/contracts"
@@ -14,6 +18,16 @@ import (
 // seed enters the departments, their local offices and the default grants as commands. Their ids derive from their content, so
 // a later start repeats them without effect, and a changed file is a new command.
 func (s *System) seed(ctx context.Context, departments []contracts.Department, grants []contracts.Grant) error {
+	// What was seeded is noted beside the ledger, so that most starts need not ask for outcomes they have seen.
+	content, err := json.Marshal(map[string]any{"departments": departments, "grants": grants, "ledgers": s.created})
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(content)
+	note := []byte(hex.EncodeToString(sum[:]) + "\n")
+	if have, err := os.ReadFile(s.dir.at("seeded")); err == nil && bytes.Equal(have, note) {
+		return nil
+	}
 	var commands [2][]*step.Command // units come after their party
 	add := func(wave int, typ, subject string, data any) error {
 		content, err := json.Marshal(data)
@@ -47,7 +61,7 @@ func (s *System) seed(ctx context.Context, departments []contracts.Department, g
 			return fmt.Errorf("allinone: seed: %w", err)
 		}
 	}
-	return nil
+	return os.WriteFile(s.dir.at("seeded"), note, 0o600)
 }
 
 // giveAll gives commands at once and waits for all answers.

@@ -37,12 +37,14 @@ type System struct {
 	conn        *nats.Conn
 	conns       []*nats.Conn // all of them, in the order they were made
 	jet         *ledger.JetStream
+	vault       *ledger.Vault
 	heads       *ledger.Heads
 	store       store.Store
 	waiter      *store.Waiter
 	sender      *ledger.Sender
 	services    []app.Service // in the order of events.Contexts
 	logs        map[string]ledger.Log
+	created     []time.Time                // of the ledgers, in the order of events.Contexts
 	derived     map[string]*ledger.Derived // EVENTS streams, by context
 	views       map[string]*ledger.Derived // VIEW streams, by department
 	relays      map[string]*ledger.Relay
@@ -71,15 +73,21 @@ func Start(ctx context.Context, o Options) (*System, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	s := &System{options: o, started: time.Now().UTC(), registry: prometheus.NewRegistry(),
-		logs: make(map[string]ledger.Log), derived: make(map[string]*ledger.Derived), views: make(map[string]*ledger.Derived), relays: make(map[string]*ledger.Relay), projectors: make(map[string]*app.Projector)}
-	s.background, s.cancel = context.WithCancel(context.Background())
+	s := fresh(o)
 	if err := s.start(ctx); err != nil {
 		drain, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		return nil, errors.Join(err, s.Close(drain))
 	}
 	return s, nil
+}
+
+func fresh(o Options) *System {
+	o.setDefaults()
+	s := &System{options: o, started: time.Now().UTC(), registry: prometheus.NewRegistry(),
+		logs: make(map[string]ledger.Log), derived: make(map[string]*ledger.Derived), views: make(map[string]*ledger.Derived), relays: make(map[string]*ledger.Relay), projectors: make(map[string]*app.Projector)}
+	s.background, s.cancel = context.WithCancel(context.Background())
+	return s
 }
 
 func (s *System) start(ctx context.Context) error {
@@ -91,9 +99,7 @@ func (s *System) start(ctx context.Context) error {
 	if err := s.openStreams(ctx); err != nil {
 		return err
 	}
-	if err := s.assemble(); err != nil {
-		return err
-	}
+	s.assemble()
 	if err := s.serveLedgers(ctx); err != nil {
 		return err
 	}
@@ -185,34 +191,49 @@ func (s *System) openStreams(ctx context.Context) (err error) {
 		})
 	}
 	tasks = append(tasks, func() (err error) {
+		s.vault, err = ledger.OpenVault(ctx, s.conn, 1)
+		return err
+	}, func() (err error) {
 		s.jet, err = ledger.NewJetStream(ctx, ledger.JetStreamConfig{Conn: s.conn, Replicas: 1, LeaseTTL: s.options.LeaseTTL, Log: s.options.Log})
 		if err != nil {
 			return err
 		}
-		for _, context := range events.Contexts {
-			log, err := s.jet.OpenLog(ctx, context, s.options.Partitions)
-			if err != nil {
-				return err
-			}
-			s.logs[context] = log
-		}
-		return nil
+		return s.openLedgers(ctx)
 	})
 	return atOnce(tasks)
 }
 
+func (s *System) openLedgers(ctx context.Context) error {
+	s.created = make([]time.Time, len(events.Contexts))
+	logs := make([]ledger.Log, len(events.Contexts))
+	var tasks []func() error
+	for i, context := range events.Contexts {
+		tasks = append(tasks, func() (err error) {
+			if logs[i], err = s.jet.OpenLog(ctx, context, s.options.Partitions); err != nil {
+				return err
+			}
+			info, err := logs[i].Info(ctx)
+			s.created[i] = info.Created
+			return err
+		})
+	}
+	if err := atOnce(tasks); err != nil {
+		return err
+	}
+	for i, context := range events.Contexts {
+		s.logs[context] = logs[i]
+	}
+	return nil
+}
+
 // assemble makes the services with what they need of each other: reads through the projections, nothing else.
-func (s *System) assemble() error {
+func (s *System) assemble() {
 	partitions := make(map[string]int, len(events.Contexts))
 	for _, context := range events.Contexts {
 		partitions[context] = s.options.Partitions
 	}
 	s.sender = &ledger.Sender{Broker: s.jet, Partitions: partitions}
 	lookup := &app.Documents{Store: s.store, Waiter: s.waiter, Logs: s.logs, Partitions: s.options.Partitions}
-	vault, err := ledger.OpenVault(s.background, s.conn, 1)
-	if err != nil {
-		return err
-	}
 	s.pump = sharing.NewPump(s.logs["sharing"], s.derived, s.options.Log)
 	for _, dept := range s.departments {
 		s.pump.Views = append(s.pump.Views, &sharing.View{Department: dept.ID, Stream: s.views[dept.ID], Ready: s.viewConsumer(dept.ID)})
@@ -220,14 +241,13 @@ func (s *System) assemble() error {
 	s.matcher = newMatching(s)
 	s.streams = &streams{views: s.views, events: s.derived}
 	s.services = []app.Service{
-		registry.New(registry.Deps{Lookup: lookup, Vault: vault, Clock: clock.Real{}}),
-		party.New(party.Deps{Lookup: lookup, Vault: vault}),
+		registry.New(registry.Deps{Lookup: lookup, Vault: s.vault, Clock: clock.Real{}}),
+		party.New(party.Deps{Lookup: lookup, Vault: s.vault}),
 		demand.New(demand.Deps{Lookup: lookup}),
 		offer.New(offer.Deps{Lookup: lookup}),
 		matcher.App(),
 		sharing.New(s.pump),
 	}
-	return nil
 }
 
 // viewConsumer makes the one durable consumer through which a department reads its view.

@@ -214,7 +214,7 @@ func (p *Pump) absorb(s *ledger.Stored) error {
 	}
 	p.grantTip = s.Sequence
 	p.moved()
-	if p.gate != nil && len(c.Events) > 0 {
+	if p.gate != nil { // refusals are commits too
 		close(p.gate)
 		p.gate = nil
 	}
