@@ -107,7 +107,7 @@ func (s *System) start(ctx context.Context) error {
 	if err := s.seed(ctx, s.departments, grants); err != nil {
 		return err
 	}
-	if err := s.matcher.ready(ctx); err != nil {
+	if err := s.caughtUp(ctx); err != nil {
 		return err
 	}
 	if err := s.serveHTTP(); err != nil {
@@ -289,6 +289,23 @@ func (s *System) serveLedgers(ctx context.Context) error {
 	for _, k := range s.keepers {
 		if err := k.Ready(ctx); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// caughtUp waits until reads show what the ledgers held at the start.
+func (s *System) caughtUp(ctx context.Context) error {
+	if err := s.matcher.ready(ctx); err != nil {
+		return err
+	}
+	for _, name := range events.Contexts {
+		info, err := s.logs[name].Info(ctx)
+		if err == nil {
+			err = s.projected(ctx, name, info.Last)
+		}
+		if err != nil {
+			return fmt.Errorf("allinone: read model of %s: %w", name, err)
 		}
 	}
 	return nil
