@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"mime"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -111,6 +113,9 @@ func (t *intake) examine(r *Request) (*pending, error) {
 	if !ok || entry.Kind != events.Command || entry.Context != t.context {
 		return nil, events.ErrUnknownType.Refusef("", "类型 %q 不是 %s 的命令", "%q is not a command of %s", e.Type, t.context)
 	}
+	if err := checkContentType(e.DataContentType); err != nil {
+		return nil, err
+	}
 	if !events.ValidID(e.Subject) {
 		return nil, events.ErrID.Refuse("", "主题（ce-subject）须为 1 至 64 个字母、数字或 _ - ~ :", "the subject (ce-subject) must be 1 to 64 of letters, digits and _ - ~ :")
 	}
@@ -145,6 +150,27 @@ func (t *intake) examine(r *Request) (*pending, error) {
 		respond: r.Respond,
 	}
 	return w, nil
+}
+
+// checkContentType takes JSON in UTF-8 and nothing else, as the HTTP face does: a payload that says it is something else may have been
+// meant to be read in another way.
+func checkContentType(text string) error {
+	if text == "" || text == "application/json" {
+		return nil
+	}
+	kind, params, err := mime.ParseMediaType(text)
+	if err != nil || kind != "application/json" {
+		return events.ErrHeader.Refuse("datacontenttype", "内容类型须为 application/json", "the content type must be application/json")
+	}
+	for name, value := range params {
+		if name != "charset" {
+			return events.ErrHeader.Refusef("datacontenttype", "内容类型不接受参数 %.40q", "the content type takes no parameter %.40q", name)
+		}
+		if !strings.EqualFold(value, "utf-8") {
+			return events.ErrEncoding.Refuse("datacontenttype", "字符集须为 utf-8", "the charset must be utf-8")
+		}
+	}
+	return nil
 }
 
 // checkAge holds a client's id (version 7) to the time window in which repeats are recognised. Derived ids (version 8) carry no time.
@@ -192,7 +218,11 @@ func (t *intake) refuse(r *Request, err error) {
 	if r.Respond != nil {
 		r.Respond(problemBody(&copied))
 	}
-	sum := sha256.Sum256(r.Event.Data)
-	t.broker.Audit(&Audit{Time: t.clock.Now(), Context: t.context, Command: r.Event.ID, Type: r.Event.Type, Subject: r.Event.Subject,
-		Actor: r.Event.Get(events.ExtActor), Body: hex.EncodeToString(sum[:]), Problem: &copied})
+	t.broker.Audit(auditOf(&r.Event, t.context, t.clock.Now(), &copied))
+}
+
+// auditOf is the record of a refusal that no commit holds.
+func auditOf(e *events.Event, context string, now time.Time, p *events.Problem) *Audit {
+	sum := sha256.Sum256(e.Data)
+	return &Audit{Time: now, Context: context, Command: e.ID, Type: e.Type, Subject: e.Subject, Actor: e.Get(events.ExtActor), Body: hex.EncodeToString(sum[:]), Problem: p}
 }

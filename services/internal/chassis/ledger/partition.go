@@ -265,7 +265,7 @@ func (p *partition) decide(pendings []*pending, now time.Time) *group {
 		}
 		if ref, ok := p.outcomes.get(w.c.ID); ok {
 			if ref.body != w.body {
-				w.answer(problemBody(reused(w.c.ID)))
+				p.refuseReused(w)
 				continue
 			}
 			g.repeats = append(g.repeats, repeat{w, ref})
@@ -273,7 +273,7 @@ func (p *partition) decide(pendings []*pending, now time.Time) *group {
 		}
 		if at, ok := index[w.c.ID]; ok {
 			if g.decided[at].body != w.body {
-				w.answer(problemBody(reused(w.c.ID)))
+				p.refuseReused(w)
 				continue
 			}
 			g.same = append(g.same, sameCommand{w, at})
@@ -285,10 +285,16 @@ func (p *partition) decide(pendings []*pending, now time.Time) *group {
 	return g
 }
 
-func reused(id events.UUID) *events.Problem {
-	p := events.ErrReusedID.Refuse("", "请为新的内容使用新的命令编号", "use a new command id for new content")
-	p.Instance = id.String()
-	return p
+// refuseReused refuses an id that stands for other content. The id's outcome is the first content's, so this refusal cannot be
+// committed under it: it is recorded like those of the edge.
+func (p *partition) refuseReused(w *pending) {
+	problem := events.ErrReusedID.Refuse("", "请为新的内容使用新的命令编号", "use a new command id for new content")
+	problem.Instance = w.c.ID.String()
+	w.answer(problemBody(problem))
+	p.stats.refusal()
+	if w.event != nil { // a timer's command has no sender
+		p.broker.Audit(auditOf(w.event, p.machine.Context(), p.clock.Now(), problem))
+	}
 }
 
 // one decides one command and records its outcome in the commit being built.
