@@ -1,10 +1,8 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -12,27 +10,14 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/jieli-bus/jieli/contracts/codes"
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/allinone"
 )
 
-// usccs are valid codes made for these tests.
-var usccs = func() []string {
-	var list []string
-	for _, org := range []string{"MA2T0001", "MA2T0002", "MA2T0003", "MA2T0004"} {
-		code, err := codes.MakeUSCC("330106", org)
-		if err != nil {
-			panic(err)
-		}
-		list = append(list, code)
-	}
-	return list
-}()
-
 // TestFirstLine is the main job: an enterprise, an institution, an offer, a demand; the recommendation reaches the views of the
 // departments that may see it, and what a department may not see is not there.
 func TestFirstLine(t *testing.T) {
+	t.Parallel()
 	s := start(t, allinone.Options{})
 	id, body := enterprise(0)
 	s.do("POST", "/v1/enterprises", body)
@@ -115,6 +100,7 @@ func TestFirstLine(t *testing.T) {
 
 // TestViewsAreClosed: a department's credential reads its own view and does nothing else; a wrong or missing token gets no stream.
 func TestViewsAreClosed(t *testing.T) {
+	t.Parallel()
 	s := start(t, allinone.Options{})
 	var credential allinone.NATSCredential
 	if err := json.Unmarshal([]byte(s.credential("most.nats.json")), &credential); err != nil {
@@ -168,68 +154,6 @@ func stockRead(t *testing.T, c allinone.NATSCredential, what string) *nats.Msg {
 		}
 		if strings.Contains(m.Subject(), "."+what+".") {
 			return &nats.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()}
-		}
-	}
-}
-
-// sse is a client of /v1/stream.
-type sse struct {
-	t      *testing.T
-	events chan events.Event
-}
-
-// follow opens a department's stream with its token, from now on.
-func (s *system) follow(dept string) *sse {
-	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), "GET", s.HTTP()+"/v1/stream?view="+dept, nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+s.credential(dept+".token"))
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if answer.StatusCode != http.StatusOK {
-		s.t.Fatalf("stream of %s: %s", dept, answer.Status)
-	}
-	c := &sse{s.t, make(chan events.Event, 1024)}
-	s.t.Cleanup(func() { answer.Body.Close() })
-	go func() {
-		defer close(c.events)
-		lines := bufio.NewScanner(answer.Body)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			data, ok := strings.CutPrefix(lines.Text(), "data:")
-			if !ok {
-				continue
-			}
-			e, err := events.DecodeJSON([]byte(strings.TrimSpace(data)))
-			if err != nil {
-				s.t.Errorf("stream of %s: %v: %s", dept, err, data)
-				return
-			}
-			c.events <- e
-		}
-	}()
-	return c
-}
-
-// await waits for an event of a type.
-func (c *sse) await(typ string) events.Event {
-	c.t.Helper()
-	deadline := time.After(patience)
-	for {
-		select {
-		case e, ok := <-c.events:
-			if !ok {
-				c.t.Fatal("the stream has ended")
-			}
-			if e.Type == typ {
-				return e
-			}
-		case <-deadline:
-			c.t.Fatalf("no %s within %s", typ, patience)
 		}
 	}
 }

@@ -7,13 +7,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/jieli-bus/jieli/contracts/codes"
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/allinone"
 )
@@ -54,9 +57,21 @@ func start(t *testing.T, o allinone.Options) *system {
 	return &system{s, t}
 }
 
+// client keeps enough connections for the widest of these tests: the default keeps two, and every other request would dial.
+var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
+
 // call makes a request and returns status, header and body.
 func (s *system) call(method, path string, body any, header ...string) (int, http.Header, []byte) {
 	s.t.Helper()
+	status, h, b, err := s.try(method, path, body, header...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return status, h, b
+}
+
+// try is call for goroutines, which may not end the test.
+func (s *system) try(method, path string, body any, header ...string) (int, http.Header, []byte, error) {
 	var reader io.Reader
 	switch b := body.(type) {
 	case nil:
@@ -65,7 +80,7 @@ func (s *system) call(method, path string, body any, header ...string) (int, htt
 	default:
 		encoded, err := json.Marshal(b)
 		if err != nil {
-			s.t.Fatal(err)
+			return 0, nil, nil, err
 		}
 		reader = bytes.NewReader(encoded)
 	}
@@ -73,7 +88,7 @@ func (s *system) call(method, path string, body any, header ...string) (int, htt
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, s.HTTP()+path, reader)
 	if err != nil {
-		s.t.Fatal(err)
+		return 0, nil, nil, err
 	}
 	if reader != nil {
 		r.Header.Set("Content-Type", "application/json")
@@ -81,16 +96,77 @@ func (s *system) call(method, path string, body any, header ...string) (int, htt
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := client.Do(r)
 	if err != nil {
-		s.t.Fatal(err)
+		return 0, nil, nil, err
 	}
 	defer answer.Body.Close()
 	b, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, answer.Header, b, err
+}
+
+// give is do for goroutines: the error is the refusal or what kept the answer away.
+func (s *system) give(method, path string, body any, header ...string) (*events.Answer, error) {
+	status, _, b, err := s.try(method, path, body, header...)
 	if err != nil {
-		s.t.Fatal(err)
+		return nil, err
 	}
-	return answer.StatusCode, answer.Header, b
+	a, err := events.DecodeReply(b)
+	if err == nil && status/100 != 2 {
+		err = fmt.Errorf("an answer with status %d: %s", status, b)
+	}
+	return a, err
+}
+
+// get reads a document, at the position given ("" for any), into a value and returns its bytes.
+func (s *system) get(path, position string, into any) []byte {
+	s.t.Helper()
+	var header []string
+	if position != "" {
+		header = []string{"Jieli-Position", position}
+	}
+	status, _, b := s.call("GET", path, nil, header...)
+	if status != http.StatusOK {
+		s.t.Fatalf("GET %s: %d %s", path, status, b)
+	}
+	if into != nil {
+		if err := json.Unmarshal(b, into); err != nil {
+			s.t.Fatalf("GET %s: %v: %s", path, err, b)
+		}
+	}
+	return b
+}
+
+// listing is one page of a collection.
+type listing struct {
+	Items []struct {
+		ID       string          `json:"id"`
+		Version  uint64          `json:"version"`
+		Document json.RawMessage `json:"document"`
+	} `json:"items"`
+	Next  string `json:"next"`
+	Count int    `json:"count"`
+}
+
+// atOnce runs n workers at the same time and waits for them; the first error ends the test.
+func (s *system) atOnce(n int, work func(i int) error) {
+	s.t.Helper()
+	var running sync.WaitGroup
+	errs := make([]error, n)
+	begin := make(chan struct{})
+	for i := range n {
+		running.Go(func() {
+			<-begin
+			errs[i] = work(i)
+		})
+	}
+	close(begin)
+	running.Wait()
+	for i, err := range errs {
+		if err != nil {
+			s.t.Fatalf("worker %d of %d: %v", i, n, err)
+		}
+	}
 }
 
 // do gives a command that must be accepted.
@@ -143,9 +219,32 @@ func (s *system) verify() *allinone.Report {
 	return r
 }
 
+// money is an amount of yuan.
+func money(amount string) map[string]any { return map[string]any{"amount": amount, "currency": "CNY"} }
+
+// with copies a payload and sets some of its fields; nil takes one out.
+func with(payload map[string]any, fields map[string]any) map[string]any {
+	out := maps.Clone(payload)
+	for name, value := range fields {
+		if out[name] = value; value == nil {
+			delete(out, name)
+		}
+	}
+	return out
+}
+
+// usccOf makes a valid code: the n-th of a region.
+func usccOf(region string, n int) string {
+	code, err := codes.MakeUSCC(region, fmt.Sprintf("MA2T%04d", n))
+	if err != nil {
+		panic(err)
+	}
+	return code
+}
+
 // Payloads of a small true-to-life world. n tells several of a kind apart.
 func enterprise(n int) (string, map[string]any) {
-	id := usccs[n%len(usccs)]
+	id := usccOf("330106", n+1)
 	return id, map[string]any{
 		"id": id, "name": fmt.Sprintf("示例智造科技有限公司%d号", n), "region": "330106", "industry": "I65", "founded": "2019-03-01", "stage": "growth",
 		"contact": map[string]any{"name": "王示例", "phone": "13800000000"},
