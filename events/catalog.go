@@ -82,6 +82,7 @@ var Catalog = []Entry{
 	command[MemberRef](TypeLeaveParty),
 	command[Reason](TypeSuspendParty),
 	command[Reason](TypeReinstateParty),
+	command[Reason](TypeErasePartyContact),
 	fact[PartyRegistered](TypePartyRegistered, 3),
 	fact[Licence](TypePartyLicensed, 1),
 	fact[LicenceRef](TypeLicenceRevoked, 2),
@@ -93,6 +94,7 @@ var Catalog = []Entry{
 	fact[MemberRef](TypePartyLeft, 1),
 	fact[Reason](TypePartySuspended, 3),
 	fact[Reason](TypePartyReinstated, 3),
+	fact[Reason](TypePartyContactErased, 2),
 
 	command[PublishDemand](TypePublishDemand),
 	command[AmendDemand](TypeAmendDemand),

@@ -58,10 +58,10 @@ func allowed(c *step.Command) error {
 		return events.ErrForbidden.Refuse("", "只有运营方或机构本身可以操作", "only the operator or the party itself may do this")
 	}
 	switch c.Type {
-	case events.TypeAddUnit, events.TypeCloseUnit, events.TypeAddKey, events.TypeRevokeKey:
+	case events.TypeAddUnit, events.TypeCloseUnit, events.TypeAddKey, events.TypeRevokeKey, events.TypeErasePartyContact:
 		return nil
 	}
-	return events.ErrForbidden.Refuse("", "机构只能管理自己的层级和密钥", "a party manages its own units and keys only")
+	return events.ErrForbidden.Refuse("", "机构只能管理自己的层级、密钥和联系人", "a party manages its own units, keys and contact only")
 }
 
 func register(s *Party, c *step.Command, d *events.RegisterParty, now time.Time) ([]step.Event, error) {
@@ -233,6 +233,11 @@ func because(s *Party, typ string, d *events.Reason) ([]step.Event, error) {
 			return nil, events.ErrState.Refuse("", "机构状态为正常 (active)", "the party is active")
 		}
 		return fact(s, events.TypePartyReinstated, d), nil
+	case events.TypeErasePartyContact:
+		if s.Contact == nil {
+			return nil, events.ErrNotFound.Refuse("", "没有登记联系人，或已删除", "no contact is recorded, or it has been erased")
+		}
+		return fact(s, events.TypePartyContactErased, d), nil
 	}
 	return nil, notTaken(typ)
 }
@@ -294,6 +299,8 @@ func Evolve(s *Party, e *step.Applied) *Party {
 			next.Status, next.Suspension = StatusSuspended, d
 		case events.TypePartyReinstated:
 			next.Status, next.Suspension = StatusActive, nil
+		case events.TypePartyContactErased:
+			next.Contact = nil
 		}
 	}
 	return next

@@ -163,6 +163,8 @@ func reason(typ, why string) say { return say{typ: typ, data: &events.Reason{Rea
 
 func TestDecide(t *testing.T) {
 	t.Parallel()
+	erase := reason(events.TypeErasePartyContact, "本人要求")
+	withContact := registration().with(&Facts{Contact: &events.ContactRef{Ref: "r1", Hash: "h"}})
 	suspend, reinstate := reason(events.TypeSuspendParty, "牌照核查"), reason(events.TypeReinstateParty, "核查完成")
 	revoke := say{typ: events.TypeRevokeLicence, data: &events.LicenceRef{Licence: "bank", Number: "B0001"}}
 	tree := []say{registration(), unit("u1", "", 1000), unit("u2", "u1", 0), unit("u3", "u2", 500)}
@@ -192,6 +194,10 @@ func TestDecide(t *testing.T) {
 		refuse events.ProblemKind
 		field  string
 	}{
+		{name: "erase the contact", given: []say{withContact}, when: erase, want: events.TypePartyContactErased},
+		{name: "erase its own contact", given: []say{withContact}, when: erase.by("party:bank"), want: events.TypePartyContactErased},
+		{name: "erase another's contact", given: []say{withContact}, when: erase.by("party:other"), refuse: events.ErrForbidden},
+		{name: "erase the contact twice", given: []say{withContact, erase}, when: erase, refuse: events.ErrNotFound},
 		{name: "register", when: registration(), want: events.TypePartyRegistered},
 		{name: "register again, same", given: []say{registration(), licensed()}, when: registration()},
 		{name: "register again, other", given: []say{registration()}, when: registration(func(d *events.RegisterParty) { d.Name = "x" }), refuse: events.ErrExists, field: "/id"},

@@ -45,6 +45,10 @@ func (p preparer) prepare(ctx context.Context, c *step.Command) error {
 		if c.Type == events.TypeJoinParty {
 			return p.exists(ctx, "/member", d.Member)
 		}
+	case *events.Reason:
+		if c.Type == events.TypeErasePartyContact {
+			return p.eraseContact(ctx, c)
+		}
 	}
 	return nil
 }
@@ -92,5 +96,31 @@ func (p preparer) putContact(ctx context.Context, c *step.Command, d *events.Reg
 		return fmt.Errorf("party: putting a contact away: %w", err)
 	}
 	c.Facts = &Facts{Contact: &events.ContactRef{Ref: ref, Hash: hash}}
+	return nil
+}
+
+// eraseContact erases before the decision: the other order would need a second step after the commit, and a crash between the two
+// would leave personal data that the ledger says is gone. Erasing is idempotent, so the repeated command records the fact.
+func (p preparer) eraseContact(ctx context.Context, c *step.Command) error {
+	if err := allowed(c); err != nil {
+		return err
+	}
+	doc, _, _, err := p.Lookup.Document(ctx, "party", c.Subject)
+	if errors.Is(err, store.ErrNotFound) {
+		return events.ErrNotFound.Refusef("", "没有登记编号为 %s 的机构", "no party is registered under %s", c.Subject)
+	}
+	if err != nil {
+		return fmt.Errorf("party: looking up %s: %w", c.Subject, err)
+	}
+	var registered Party
+	if err := json.Unmarshal(doc, &registered); err != nil {
+		return fmt.Errorf("party: document of %s: %w", c.Subject, err)
+	}
+	if registered.Contact == nil {
+		return nil
+	}
+	if err := p.Vault.Erase(ctx, registered.Contact.Ref); err != nil {
+		return fmt.Errorf("party: erasing a contact: %w", err)
+	}
 	return nil
 }

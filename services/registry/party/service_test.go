@@ -39,7 +39,52 @@ func (v vault) Put(_ context.Context, owner string, content []byte) (ref, hash s
 
 func (v vault) Get(context.Context, string) ([]byte, error) { return nil, store.ErrNotFound }
 
-func (v vault) Erase(context.Context, string) error { return nil }
+func (v vault) Erase(_ context.Context, ref string) error {
+	delete(v, ref)
+	return nil
+}
+
+func TestPrepareErasure(t *testing.T) {
+	t.Parallel()
+	erase := reason(events.TypeErasePartyContact, "本人要求")
+	withContact := registration().with(&Facts{Contact: &events.ContactRef{Ref: "r1", Hash: "h"}})
+	for _, tt := range []struct {
+		name   string
+		given  []say
+		when   say
+		erased bool
+		refuse events.ProblemKind
+	}{
+		{name: "by the operator", given: []say{withContact}, when: erase, erased: true},
+		{name: "by itself", given: []say{withContact}, when: erase.by("party:bank"), erased: true},
+		{name: "by another", given: []say{withContact}, when: erase.by("party:other"), refuse: events.ErrForbidden},
+		{name: "of none", given: []say{registration()}, when: erase},
+		{name: "of nobody", when: erase, refuse: events.ErrNotFound},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var s *Party
+			var version uint64
+			for _, c := range tt.given {
+				s, _, _ = play(t, s, &version, c)
+			}
+			docs, v := documents{}, vault{"r1": "{}"}
+			if s != nil {
+				docs["party/bank"] = []byte(dump(t, s))
+			}
+			command, _ := tt.when.command()
+			err := New(Deps{Lookup: docs, Vault: v}).Prepare(t.Context(), command)
+			if tt.refuse.Code != "" {
+				refused(t, err, tt.refuse, "")
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if (len(v) == 0) != tt.erased {
+				t.Fatalf("vault: %v", v)
+			}
+		})
+	}
+}
 
 func TestPrepareContact(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,10 @@ const source = "/jieli/http"
 var idPrefixes = map[string]string{"demand": "d-", "offer": "o-"}
 
 // erasures are the parts of an entity that DELETE erases, by context.
-var erasures = map[string]struct{ part, command string }{"enterprise": {"contact", events.TypeEraseContact}}
+var erasures = map[string]struct{ part, command string }{
+	"enterprise": {"contact", events.TypeEraseContact},
+	"party":      {"contact", events.TypeErasePartyContact},
+}
 
 // noReason stands in the record of an erasure whose request gave none.
 const noReason = `{"reason":"未说明（HTTP DELETE） / none given (HTTP DELETE)"}`
