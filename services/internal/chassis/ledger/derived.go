@@ -24,12 +24,12 @@ const derivedWindow = 4096
 // rebuilt from the ledger when it is lost. One goroutine appends; any number read.
 type Derived struct {
 	js     jetstream.JetStream
-	stream jetstream.Stream
 	config jetstream.StreamConfig
 
 	next   uint64 // sequence the next message must get
 	mu     sync.Mutex
-	failed error // of an append whose answer has come since
+	stream jetstream.Stream // replaced when the writer makes the stream anew, while others read
+	failed error            // of an append whose answer has come since
 }
 
 // OpenDerived opens or creates the stream. subjects are its subjects' patterns.
@@ -57,8 +57,16 @@ func (d *Derived) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.stream = stream
 	return nil
+}
+
+func (d *Derived) current() jetstream.Stream {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stream
 }
 
 // Name is the stream's name.
@@ -89,7 +97,7 @@ func (d *Derived) Resume(ctx context.Context) (last events.Position, ok bool, er
 	if err := d.open(ctx); err != nil {
 		return last, false, err
 	}
-	info, err := d.stream.Info(ctx)
+	info, err := d.current().Info(ctx)
 	if err != nil {
 		return last, false, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
 	}
@@ -100,12 +108,12 @@ func (d *Derived) Resume(ctx context.Context) (last events.Position, ok bool, er
 	if info.State.LastSeq == 0 {
 		return last, false, nil
 	}
-	return d.origin(d.stream.GetMsg(ctx, info.State.LastSeq))
+	return d.origin(d.current().GetMsg(ctx, info.State.LastSeq))
 }
 
 // LastOf is the origin of the last message under a subject pattern.
 func (d *Derived) LastOf(ctx context.Context, subject string) (last events.Position, ok bool, err error) {
-	return d.origin(d.stream.GetLastMsgForSubject(ctx, subject))
+	return d.origin(d.current().GetLastMsgForSubject(ctx, subject))
 }
 
 func (d *Derived) origin(m *jetstream.RawStreamMsg, err error) (events.Position, bool, error) {
@@ -197,14 +205,14 @@ func (d *Derived) Range(ctx context.Context, visit func(*Message) error) error {
 // SequenceOf finds the last message whose origin is not after a place in the ledger: 0 when there is none. Origins of a stream
 // that has one ledger as its source grow with its sequences, so a binary search does.
 func (d *Derived) SequenceOf(ctx context.Context, place events.Position) (uint64, error) {
-	info, err := d.stream.Info(ctx)
+	info, err := d.current().Info(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
 	}
 	low, high := uint64(0), info.State.LastSeq // low: not after; high+1: after, or the end
 	for low < high {
 		middle := low + (high-low+1)/2
-		origin, found, err := d.origin(d.stream.GetMsg(ctx, middle))
+		origin, found, err := d.origin(d.current().GetMsg(ctx, middle))
 		if err != nil {
 			return 0, err
 		}
@@ -219,7 +227,7 @@ func (d *Derived) SequenceOf(ctx context.Context, place events.Position) (uint64
 
 // Len is the number of messages and the last sequence.
 func (d *Derived) Len(ctx context.Context) (messages, last uint64, err error) {
-	info, err := d.stream.Info(ctx)
+	info, err := d.current().Info(ctx)
 	if err != nil {
 		return 0, 0, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
 	}
@@ -228,9 +236,9 @@ func (d *Derived) Len(ctx context.Context) (messages, last uint64, err error) {
 
 // EnsureConsumer makes a durable consumer when it is not there.
 func (d *Derived) EnsureConsumer(ctx context.Context, c jetstream.ConsumerConfig) error {
-	_, err := d.stream.Consumer(ctx, c.Durable)
+	_, err := d.current().Consumer(ctx, c.Durable)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		_, err = d.stream.CreateConsumer(ctx, c)
+		_, err = d.current().CreateConsumer(ctx, c)
 	}
 	if err != nil {
 		return fmt.Errorf("ledger: derived stream %s: consumer %s: %w", d.config.Name, c.Durable, err)
@@ -248,14 +256,16 @@ type Durable struct {
 func (d *Derived) Durables(ctx context.Context) ([]Durable, error) {
 	var list []Durable
 	floors := make(map[int]uint64)
-	consumers := d.stream.ListConsumers(ctx)
+	consumers := d.current().ListConsumers(ctx)
 	for info := range consumers.Info() {
 		if info.Config.Durable != "" {
 			floors[len(list)] = info.AckFloor.Stream
 			list = append(list, Durable{info.Config, make(map[string]events.Position)})
 		}
 	}
-	if err := consumers.Err(); err != nil {
+	if err := consumers.Err(); errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, nil // somebody has deleted it: there is nothing to put back
+	} else if err != nil {
 		return nil, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
 	}
 	if len(list) == 0 {
@@ -275,6 +285,12 @@ func (d *Derived) Durables(ctx context.Context) ([]Durable, error) {
 // Restore puts durable consumers back on a stream that has been filled anew: each begins at the first message that it had not
 // acknowledged. The order among sources may be another than before, so it can get some messages again; it misses none.
 func (d *Derived) Restore(ctx context.Context, list []Durable) error {
+	if len(list) == 0 {
+		return nil
+	}
+	if err := d.open(ctx); err != nil { // its writer has not come to it yet when there is nothing to write
+		return err
+	}
 	starts := make([]uint64, len(list)) // first sequence not acknowledged
 	last := uint64(0)
 	err := d.Range(ctx, func(m *Message) error {
@@ -295,10 +311,10 @@ func (d *Derived) Restore(ctx context.Context, list []Durable) error {
 		if starts[i] == 0 {
 			c.OptStartSeq = last + 1
 		}
-		if err := d.stream.DeleteConsumer(ctx, c.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		if err := d.current().DeleteConsumer(ctx, c.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return fmt.Errorf("ledger: derived stream %s: consumer %s: %w", d.config.Name, c.Durable, err)
 		}
-		if _, err := d.stream.CreateConsumer(ctx, c); err != nil {
+		if _, err := d.current().CreateConsumer(ctx, c); err != nil {
 			return fmt.Errorf("ledger: derived stream %s: consumer %s: %w", d.config.Name, c.Durable, err)
 		}
 	}
