@@ -186,6 +186,7 @@ var typeNames = map[string]string{
 	events.TypePartyLeft:            "退出联盟",
 	events.TypePartySuspended:       "机构暂停",
 	events.TypePartyReinstated:      "机构恢复",
+	events.TypePartyContactErased:   "机构联系人已删除",
 	events.TypeDemandPublished:      "需求发布",
 	events.TypeDemandAmended:        "需求变更",
 	events.TypeDemandWithdrawn:      "需求撤回",

@@ -13,7 +13,8 @@ import (
 )
 
 // JSONLines reads a file of one JSON object a line. A line is a payload of the given kind, or {"kind":…,"id":…,"data":…}, which
-// says itself what it is; a file of refused rows has that form and may be corrected and read again.
+// says itself what it is; a file of refused rows has that form and may be corrected and read again. With no kind given every line
+// must have that form, and kinds may be mixed.
 func JSONLines(name string, kind Kind) Source { return jsonLines{name, kind} }
 
 type jsonLines struct {
@@ -23,8 +24,12 @@ type jsonLines struct {
 
 func (s jsonLines) Size() int { return countLines(s.name) }
 
-// Kinds are all: any line may say that it is something else.
-func (s jsonLines) Kinds() []Kind { return []Kind{Enterprise, Party, Profile, Title, Offer, Demand} }
+func (s jsonLines) Kinds() []Kind {
+	if s.kind != "" {
+		return []Kind{s.kind}
+	}
+	return []Kind{Enterprise, Party, Profile, Title, Offer, Demand}
+}
 
 func (s jsonLines) Rows() iter.Seq2[*Row, error] {
 	return func(yield func(*Row, error) bool) {
@@ -92,6 +97,10 @@ func (s jsonLines) read(row *Row, text []byte) {
 		kind, ok := ParseKind(wrapped.Kind)
 		if !ok {
 			row.Problem = events.ErrCode.Refusef("/kind", "未知的类别 %q", "unknown kind %q", wrapped.Kind)
+			return
+		}
+		if s.kind != "" && kind != s.kind {
+			row.Problem = events.ErrMismatch.Refusef("/kind", "该行是 %s，本次只导入 %s；混合文件用 import all", "the line is a %s, this import is of %s only; use import all", kind, s.kind)
 			return
 		}
 		row.Kind, row.ID, row.Data = kind, wrapped.ID, bytes.Clone(wrapped.Data)

@@ -135,23 +135,23 @@ func TestCSVHeader(t *testing.T) {
 }
 
 func TestJSONLines(t *testing.T) {
-	content := "\xef\xbb\xbf" + `{"id":"x-1","name":"甲"}` + "\n\n" +
+	content := "\xef\xbb\xbf" + `{"kind":"enterprise","data":{"id":"x-1","name":"甲"}}` + "\n\n" +
 		`{"kind":"party","data":{"id":"p","kind":"bank"}}` + "\n" +
-		`{"kind":"bank","id":"p"}` + "\n" + // a payload that happens to have a kind
+		`{"kind":"bank","id":"p"}` + "\n" + // a payload that happens to have a kind: no wrapped line
 		`{"kind":"profile","id":"x-1","data":{"fiscal_year":2025,"employees":3}}` + "\n" +
 		`{"kind":"profile","data":{"fiscal_year":2025}}` + "\n" +
 		`{"kind":"bond","data":{}}` + "\n" +
 		`{"id":` + "\n" + `[1]` + "\n" + "{\"a\":\"\xff\"}\n" +
 		`{"big":"` + strings.Repeat("a", LineBytesMax) + `"}` + "\n" +
 		`{"kind":"demand","data":{"enterprise":"x-1"}}`
-	s := JSONLines(file(t, "a.jsonl", content), Enterprise)
+	s := JSONLines(file(t, "a.jsonl", content), "")
 	want := []struct {
 		kind Kind
 		code string
 		line int
 	}{
-		{Enterprise, "", 1}, {Party, "", 3}, {Enterprise, "", 4}, {Profile, "", 5}, {Profile, "id", 6}, {Enterprise, "code", 7},
-		{Enterprise, "malformed", 8}, {Enterprise, "malformed", 9}, {Enterprise, "encoding", 10}, {Enterprise, "too-large", 11}, {Demand, "", 12},
+		{Enterprise, "", 1}, {Party, "", 3}, {"", "malformed", 4}, {Profile, "", 5}, {Profile, "id", 6}, {"", "code", 7},
+		{"", "malformed", 8}, {"", "malformed", 9}, {"", "encoding", 10}, {"", "too-large", 11}, {Demand, "", 12},
 	}
 	got := all(t, s)
 	if len(got) != len(want) {
@@ -178,8 +178,9 @@ func TestJSONLines(t *testing.T) {
 	if got[0].Key() == got[1].Key() {
 		t.Error("two rows have one key")
 	}
-	if bare := all(t, JSONLines(file(t, "b.jsonl", `{"id":"x"}`), "")); code(bare[0]) != "malformed" {
-		t.Errorf("a bare line in a mixed file: %q", code(bare[0]))
+	one := all(t, JSONLines(file(t, "b.jsonl", `{"id":"p","kind":"bank"}`+"\n"+`{"kind":"party","data":{"id":"q"}}`+"\n"+`{"kind":"offer","data":{}}`), Party))
+	if len(one) != 3 || code(one[0])+code(one[1]) != "" || code(one[2]) != "subject-mismatch" || string(one[1].Data) != `{"id":"q"}` {
+		t.Errorf("a file of one kind: %q %q %q", code(one[0]), code(one[1]), code(one[2]))
 	}
 }
 
