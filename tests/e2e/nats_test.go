@@ -127,12 +127,25 @@ func origin(m jetstream.Msg) events.Position {
 
 // text is all of a message that a reader can see: subject, headers, body.
 func text(m jetstream.Msg) string {
+	return m.Subject() + "\n" + headers(m, "") + "\n\n" + string(m.Data())
+}
+
+// content leaves out the broker's own headers (Nats-...): they say where in the stream a message was put, and a view promises an order
+// within each source only.
+func content(m jetstream.Msg) string {
+	return m.Subject() + "\n" + headers(m, "Nats-") + "\n\n" + string(m.Data())
+}
+
+func headers(m jetstream.Msg, without string) string {
 	var lines []string
 	for name, values := range m.Headers() {
+		if without != "" && strings.HasPrefix(name, without) {
+			continue
+		}
 		lines = append(lines, fmt.Sprintf("%s: %q", name, values))
 	}
 	slices.Sort(lines)
-	return m.Subject() + "\n" + strings.Join(lines, "\n") + "\n\n" + string(m.Data())
+	return strings.Join(lines, "\n")
 }
 
 // decode reads the CloudEvent in a message.
