@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 
 	"github.com/jieli-bus/jieli/events"
 )
@@ -46,7 +47,9 @@ func (g *group) answerRepeats() {
 		return
 	}
 	p, repeats := g.p, g.repeats
+	p.answers.Add(1)
 	go func() {
+		defer p.answers.Done()
 		ctx, cancel := context.WithTimeout(context.Background(), forwardTimeout)
 		defer cancel()
 		for i := range repeats {
@@ -84,6 +87,9 @@ func first(ctx context.Context, log Log, sequence uint64, command, context strin
 		}
 		a := events.Answer{Command: command, Subject: o.Subject, Version: o.Version, Repeated: true,
 			Position: events.Position{Context: context, Partition: stored.Partition, Sequence: sequence}.String()}
+		if o.First < 0 || o.Count < 0 || o.First > len(c.Events)-o.Count {
+			return nil, fmt.Errorf("ledger: the outcome of command %s at sequence %d names events that are not there", command, sequence)
+		}
 		for _, e := range c.Events[o.First : o.First+o.Count] {
 			a.Events = append(a.Events, e.ID)
 		}

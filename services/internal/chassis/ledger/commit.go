@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,12 +16,9 @@ import (
 
 // Sizes. The broker's own limit for a message is 1 MiB.
 const (
-	CommitBytesMax  = 512 << 10 // a commit, but for its last command
+	CommitBytesMax  = 512 << 10 // a commit with its outcomes, but for its last command
 	CommandBytesMax = 128 << 10 // the events of one command
 )
-
-// eventsMax bounds the events of a commit: the broker's limit for a message allows fewer.
-const eventsMax = 64 << 10
 
 // TypeCommit is the type of the record that closes every commit. It is never relayed.
 const TypeCommit = "jieli.ledger.commit.v1"
@@ -52,6 +50,17 @@ type Outcome struct {
 	Problem *events.Problem `json:"p,omitempty"` // the refusal
 }
 
+// outcomeBytes is what an outcome takes in the closing record at most, without its subject and its refusal.
+const outcomeBytes = 160
+
+func (o *Outcome) size() int {
+	n := outcomeBytes + len(o.Subject)
+	if o.Problem != nil {
+		n += len(problemBody(o.Problem))
+	}
+	return n
+}
+
 // Stored is a commit in the log.
 type Stored struct {
 	Sequence  uint64
@@ -73,7 +82,14 @@ var errNoRecord = errors.New("ledger: the commit has no closing record")
 
 // Decode reads a commit. The events alias the body.
 func (s *Stored) Decode() (*Commit, error) {
-	all, err := events.DecodeBatch(s.Body, eventsMax)
+	// Not the door's decoder: its bound for one event's data does not hold for the closing record of a large group.
+	var all []events.Event
+	err := events.RangeBatch(s.Body, func(e *events.Event) error {
+		kept := *e
+		kept.Extensions = slices.Clone(e.Extensions)
+		all = append(all, kept)
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger: commit at sequence %d: %w", s.Sequence, err)
 	}
@@ -108,6 +124,7 @@ type builder struct {
 	body    []byte
 	events  int
 	outcome []Outcome
+	closing int // bytes that the outcomes will take
 	ext     [16]events.Extension
 }
 
@@ -116,6 +133,15 @@ func (b *builder) reset(now time.Time) {
 	b.body = append(b.body[:0], '[')
 	b.events = 0
 	b.outcome = b.outcome[:0]
+	b.closing = 0
+}
+
+// full reports that no further command has room in the commit: the broker would refuse a larger one.
+func (b *builder) full() bool { return len(b.body)+b.closing >= CommitBytesMax }
+
+func (b *builder) record(o Outcome) {
+	b.outcome = append(b.outcome, o)
+	b.closing += o.size()
 }
 
 // add encodes one decided event and returns its id.

@@ -23,8 +23,9 @@ const derivedWindow = 4096
 // Derived is a stream that follows from ledgers: one CloudEvent a message, in binary mode, stored lazily, on one replica,
 // rebuilt from the ledger when it is lost. One goroutine appends; any number read.
 type Derived struct {
-	js     jetstream.JetStream
-	config jetstream.StreamConfig
+	readers jetstream.JetStream
+	js      jetstream.JetStream
+	config  jetstream.StreamConfig
 
 	next   uint64 // sequence the next message must get
 	mu     sync.Mutex
@@ -32,8 +33,8 @@ type Derived struct {
 	failed error            // of an append whose answer has come since
 }
 
-// OpenDerived opens or creates the stream. subjects are its subjects' patterns.
-func OpenDerived(ctx context.Context, conn *nats.Conn, name, description string, subjects ...string) (*Derived, error) {
+// OpenDerived opens or creates the stream: conn writes it, readers follow it through another. subjects are its subjects' patterns.
+func OpenDerived(ctx context.Context, conn, readers *nats.Conn, name, description string, subjects ...string) (*Derived, error) {
 	d := &Derived{config: jetstream.StreamConfig{
 		Name: name, Description: description, Subjects: subjects, Storage: jetstream.FileStorage, Replicas: 1,
 		PersistMode: jetstream.AsyncPersistMode, AllowDirect: true, Duplicates: time.Second,
@@ -44,6 +45,9 @@ func OpenDerived(ctx context.Context, conn *nats.Conn, name, description string,
 		jetstream.WithPublishAsyncTimeout(5*time.Second),
 		jetstream.WithPublishAsyncErrHandler(func(_ jetstream.JetStream, _ *nats.Msg, err error) { d.fail(err) }))
 	if err != nil {
+		return nil, fmt.Errorf("ledger: derived stream %s: %w", name, err)
+	}
+	if d.readers, err = jetstream.New(readers); err != nil {
 		return nil, fmt.Errorf("ledger: derived stream %s: %w", name, err)
 	}
 	return d, d.open(ctx)
@@ -167,7 +171,7 @@ type Message struct {
 // Follow visits the messages after a sequence in order, first those that exist, then new ones, until ctx ends or visit fails.
 // subject restricts it to a pattern, "" for all.
 func (d *Derived) Follow(ctx context.Context, subject string, after uint64, visit func(*Message) error) error {
-	return follow(ctx, d.js, d.config.Name, subject, after, func(m jetstream.Msg, sequence uint64) error {
+	return follow(ctx, d.readers, d.config.Name, subject, after, func(m jetstream.Msg, sequence uint64) error {
 		raw := &nats.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()}
 		origin, err := events.ParsePosition(raw.Header.Get(HeaderOrigin))
 		if err != nil {

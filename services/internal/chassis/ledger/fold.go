@@ -107,7 +107,10 @@ func (o *Outcome) key() (events.UUID, bodyHash, error) {
 	if err != nil {
 		return id, body, fmt.Errorf("outcome of command %q: %w", o.Command, err)
 	}
-	if n, err := hex.Decode(body[:], []byte(o.Body)); err != nil || n != len(body) {
+	if len(o.Body) != hex.EncodedLen(len(body)) {
+		return id, body, fmt.Errorf("outcome of command %s has no body hash", o.Command)
+	}
+	if _, err := hex.Decode(body[:], []byte(o.Body)); err != nil {
 		return id, body, fmt.Errorf("outcome of command %s has no body hash", o.Command)
 	}
 	return id, body, nil

@@ -19,18 +19,21 @@ import (
 
 // JetStreamConfig of a JetStream broker.
 type JetStreamConfig struct {
-	Conn     *nats.Conn
-	Replicas int           // of the ledger streams: 1, 3 or 5
-	LeaseTTL time.Duration // at least 1 s
-	Log      zerolog.Logger
+	Conn      *nats.Conn    // appends, reads and leases
+	Commands  *nats.Conn    // commands and their answers; default Conn
+	Followers *nats.Conn    // those who read along; default Conn. Of its own, so that a commit's acknowledgement never queues behind megabytes of catching up
+	Replicas  int           // of the ledger streams: 1, 3 or 5
+	LeaseTTL  time.Duration // at least 1 s
+	Log       zerolog.Logger
 }
 
 // JetStream is the Broker port on NATS. The server must run with sync_interval always: a commit that is acknowledged is on disk.
 type JetStream struct {
 	JetStreamConfig
-	js     jetstream.JetStream
-	leases *kvLeases
-	audits atomic.Int64 // under way
+	js        jetstream.JetStream
+	followers jetstream.JetStream
+	leases    *kvLeases
+	audits    atomic.Int64 // under way
 }
 
 // Bounds of what the broker keeps and waits for.
@@ -46,7 +49,17 @@ const (
 
 // NewJetStream prepares the lease bucket and the audit stream.
 func NewJetStream(ctx context.Context, c JetStreamConfig) (*JetStream, error) {
+	if c.Commands == nil {
+		c.Commands = c.Conn
+	}
+	if c.Followers == nil {
+		c.Followers = c.Conn
+	}
 	js, err := jetstream.New(c.Conn, jetstream.WithPublishAsyncMaxPending(auditsAtOnceMax))
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	followers, err := jetstream.New(c.Followers)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
@@ -63,7 +76,7 @@ func NewJetStream(ctx context.Context, c JetStreamConfig) (*JetStream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ledger: audit stream: %w", err)
 	}
-	return &JetStream{JetStreamConfig: c, js: js, leases: &kvLeases{kv, c.LeaseTTL}}, nil
+	return &JetStream{JetStreamConfig: c, js: js, followers: followers, leases: &kvLeases{kv, c.LeaseTTL}}, nil
 }
 
 // OpenLog implements Broker.
@@ -100,12 +113,12 @@ func (b *JetStream) Leases() Leases { return b.leases }
 
 // Serve implements Broker.
 func (b *JetStream) Serve(context string, partition int, handle func(*Request)) (func(), error) {
-	sub, err := b.Conn.Subscribe(events.CommandSubject(context, partition), func(m *nats.Msg) {
+	sub, err := b.Commands.Subscribe(events.CommandSubject(context, partition), func(m *nats.Msg) {
 		r := &Request{}
 		if m.Reply != "" {
 			reply := m.Reply
 			r.Respond = func(body []byte) {
-				if err := b.Conn.Publish(reply, body); err != nil {
+				if err := b.Commands.Publish(reply, body); err != nil {
 					b.Log.Warn().Err(err).Msg("answer not sent")
 				}
 			}
@@ -141,7 +154,7 @@ func (b *JetStream) Serve(context string, partition int, handle func(*Request)) 
 
 // Send implements Broker.
 func (b *JetStream) Send(ctx context.Context, context string, partition int, e *events.Event) ([]byte, error) {
-	m, err := b.Conn.RequestMsgWithContext(ctx, events.ToMsg(events.CommandSubject(context, partition), e))
+	m, err := b.Commands.RequestMsgWithContext(ctx, events.ToMsg(events.CommandSubject(context, partition), e))
 	if errors.Is(err, nats.ErrNoResponders) {
 		return nil, ErrNobody
 	}
@@ -214,7 +227,7 @@ func (l *jetLog) Append(ctx context.Context, partition int, expect uint64, body 
 		return ack.Sequence, nil
 	}
 	var api *jetstream.APIError
-	if errors.As(err, &api) && noSpace[api.ErrorCode] {
+	if errors.As(err, &api) && noSpace[api.ErrorCode] || errors.Is(err, nats.ErrMaxPayload) {
 		return 0, fmt.Errorf("%w: %w", ErrNoSpace, err)
 	}
 	return 0, fmt.Errorf("%w: %w", ErrInDoubt, err)
@@ -264,7 +277,7 @@ func (l *jetLog) Follow(ctx context.Context, partition int, after uint64, visit 
 	if partition >= 0 {
 		subject = l.subject(partition)
 	}
-	return follow(ctx, l.js, l.name, subject, after, func(m jetstream.Msg, sequence uint64) error {
+	return follow(ctx, l.b.followers, l.name, subject, after, func(m jetstream.Msg, sequence uint64) error {
 		s, err := l.stored(&jetstream.RawStreamMsg{Subject: m.Subject(), Sequence: sequence, Data: m.Data()})
 		if err != nil {
 			return err

@@ -38,8 +38,8 @@ type Keeper struct {
 	log     Log
 	info    LogInfo
 	cancel  context.CancelFunc
-	stopped chan struct{} // closed when draining begins
-	running sync.WaitGroup
+	stopped chan struct{}  // closed when draining begins
+	running sync.WaitGroup // partitions, and answers that are given behind their back
 
 	mu      sync.Mutex
 	serving map[int]bool
@@ -201,7 +201,7 @@ func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64
 	log.Debug().Uint64("number", f.tip.Number).Int("entities", f.state.Len()).Dur("took", time.Since(started)).Msg("partition restored")
 
 	p := &partition{fold: f, number: number, owner: k.Owner, epoch: lease.current, log: k.log, broker: k.Broker, clock: k.Clock,
-		heads: k.Heads, stats: k.Stats, logger: log, queue: make(chan *pending, QueueCommandsMax)}
+		heads: k.Heads, stats: k.Stats, logger: log, answers: &k.running, queue: make(chan *pending, QueueCommandsMax)}
 	snapshots := &snapshotter{k: k, number: number, since: f.events, log: log}
 	p.onCommit = func(_ Tip, n int) { snapshots.count(ctx, n) }
 	in := &intake{context: k.Machine.Context(), number: number, count: k.Partitions, validate: k.Validate, prepare: k.Prepare, broker: k.Broker,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -57,7 +58,8 @@ type partition struct {
 	retry    time.Time  // no room at the broker: decide nothing before
 	timers   time.Time  // every due timer has been decided without effect: look again then
 	build    builder
-	onCommit func(Tip, int) // for the snapshotter: events added
+	onCommit func(Tip, int)  // for the snapshotter: events added
+	answers  *sync.WaitGroup // what is still to be answered by goroutines of its own
 }
 
 // groupMax bounds the commands of one commit; a commit's bytes are bounded besides.
@@ -259,7 +261,7 @@ func (p *partition) decide(pendings []*pending, now time.Time) *group {
 	b := &p.build
 	b.reset(now)
 	for i, w := range pendings {
-		if len(b.body) >= CommitBytesMax {
+		if b.full() {
 			g.rest = pendings[i:]
 			break
 		}
@@ -335,7 +337,7 @@ func (p *partition) one(g *group, w *pending, now time.Time) decided {
 	if n := b.events - first; n > 0 {
 		o.First, o.Count = first, n
 	}
-	b.outcome = append(b.outcome, o)
+	b.record(o)
 	return d
 }
 
@@ -407,7 +409,9 @@ func (p *partition) forward(list []*pending) {
 		if w.event == nil || w.respond == nil {
 			continue
 		}
+		p.answers.Add(1)
 		go func(w *pending) {
+			defer p.answers.Done()
 			ctx, cancel := context.WithTimeout(context.Background(), forwardTimeout)
 			defer cancel()
 			body, err := p.broker.Send(ctx, p.machine.Context(), p.number, w.event)

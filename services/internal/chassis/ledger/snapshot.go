@@ -142,7 +142,10 @@ func loadSnapshot(dir string, created time.Time, machine step.Machine, partition
 		return nil, fmt.Errorf("it is of a ledger created at %s", h.Created)
 	}
 	f.tip = h.Tip
-	if n, err := hex.Decode(f.tip.Hash[:], []byte(h.Hash)); err != nil || n != len(f.tip.Hash) {
+	if len(h.Hash) != hex.EncodedLen(len(f.tip.Hash)) {
+		return nil, errors.New("it has no hash")
+	}
+	if _, err := hex.Decode(f.tip.Hash[:], []byte(h.Hash)); err != nil {
 		return nil, errors.New("it has no hash")
 	}
 	r := frames{rest}
