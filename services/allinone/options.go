@@ -25,6 +25,9 @@ type Options struct {
 	Environment string
 	// LeaseTTL is how long a writer's lease outlives it. Default 5 s.
 	LeaseTTL time.Duration
+	// WritersOnly takes commands and keeps the read models that deciding them needs, and derives nothing else: no events, views,
+	// matching. It is how a writer runs where other processes derive, and how its own speed is measured.
+	WritersOnly bool
 	// Version is shown by /v1/version.
 	Version string
 	Log     zerolog.Logger

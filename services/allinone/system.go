@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,7 +35,10 @@ type System struct {
 	options     Options
 	dir         *directory
 	broker      *broker
-	conn        *nats.Conn
+	conn        *nats.Conn // commits, leases, the vault
+	commands    *nats.Conn
+	followers   *nats.Conn   // readers of ledgers and events
+	writing     *nats.Conn   // the EVENTS streams
 	conns       []*nats.Conn // all of them, in the order they were made
 	jet         *ledger.JetStream
 	vault       *ledger.Vault
@@ -139,8 +143,11 @@ func (s *System) openParts(ctx context.Context) (grants []contracts.Grant, err e
 	if s.broker, err = startBroker(s.dir, s.options.NATS, names); err != nil {
 		return nil, err
 	}
-	if s.conn, err = s.connect(ctx, "core", coreUser, s.broker.core); err != nil {
-		return nil, err
+	// A connection for each kind of traffic: what must be quick does not queue behind what is big.
+	for name, conn := range map[string]**nats.Conn{"core": &s.conn, "commands": &s.commands, "followers": &s.followers, "events": &s.writing} {
+		if *conn, err = s.connect(ctx, name, coreUser, s.broker.core); err != nil {
+			return nil, err
+		}
 	}
 	if s.heads, err = ledger.OpenHeads(s.dir.at("heads.json")); err != nil {
 		return nil, err
@@ -170,7 +177,7 @@ func (s *System) openStreams(ctx context.Context) (err error) {
 	var tasks []func() error
 	for _, context := range events.Contexts {
 		tasks = append(tasks, func() error {
-			d, err := ledger.OpenDerived(ctx, s.conn, events.EventsStream(context), "events of "+context+", from its ledger", "jieli.event."+context+".>")
+			d, err := ledger.OpenDerived(ctx, s.writing, s.followers, events.EventsStream(context), "events of "+context+", from its ledger", "jieli.event."+context+".>")
 			mu.Lock()
 			defer mu.Unlock()
 			s.derived[context] = d
@@ -183,7 +190,7 @@ func (s *System) openStreams(ctx context.Context) (err error) {
 			return err
 		}
 		tasks = append(tasks, func() error {
-			d, err := ledger.OpenDerived(ctx, conn, events.ViewStream(dept.ID), "what "+dept.NameEN+" may see", "jieli.view."+dept.ID+".>")
+			d, err := ledger.OpenDerived(ctx, conn, conn, events.ViewStream(dept.ID), "what "+dept.NameEN+" may see", "jieli.view."+dept.ID+".>")
 			mu.Lock()
 			defer mu.Unlock()
 			s.views[dept.ID] = d
@@ -194,7 +201,7 @@ func (s *System) openStreams(ctx context.Context) (err error) {
 		s.vault, err = ledger.OpenVault(ctx, s.conn, 1)
 		return err
 	}, func() (err error) {
-		s.jet, err = ledger.NewJetStream(ctx, ledger.JetStreamConfig{Conn: s.conn, Replicas: 1, LeaseTTL: s.options.LeaseTTL, Log: s.options.Log})
+		s.jet, err = ledger.NewJetStream(ctx, ledger.JetStreamConfig{Conn: s.conn, Commands: s.commands, Followers: s.followers, Replicas: 1, LeaseTTL: s.options.LeaseTTL, Log: s.options.Log})
 		if err != nil {
 			return err
 		}
@@ -296,10 +303,12 @@ func (s *System) serveLedgers(ctx context.Context) error {
 
 // caughtUp waits until reads show what the ledgers held at the start.
 func (s *System) caughtUp(ctx context.Context) error {
-	if err := s.matcher.ready(ctx); err != nil {
-		return err
+	if !s.options.WritersOnly {
+		if err := s.matcher.ready(ctx); err != nil {
+			return err
+		}
 	}
-	for _, name := range events.Contexts {
+	for name := range s.projectors {
 		info, err := s.logs[name].Info(ctx)
 		if err == nil {
 			err = s.projected(ctx, name, info.Last)
@@ -324,18 +333,35 @@ func (s *System) witness(name string) func(ctx context.Context, partition string
 	}
 }
 
+// lookedUp are the contexts whose read models decisions of others rest on.
+var lookedUp = []string{"enterprise", "party", "offer"}
+
 // derive starts everything that follows from the ledgers.
 func (s *System) derive() {
+	if s.options.WritersOnly {
+		for _, service := range s.services {
+			if context := service.Machine.Context(); slices.Contains(lookedUp, context) {
+				s.project(service)
+			}
+		}
+		return
+	}
 	for _, service := range s.services {
 		context := service.Machine.Context()
 		relay := &ledger.Relay{Context: context, Source: s.logs[context], Target: s.derived[context], Log: s.options.Log}
-		projector := &app.Projector{Service: service, Source: s.logs[context], Store: s.store, Waiter: s.waiter, Log: s.options.Log}
-		s.relays[context], s.projectors[context] = relay, projector
+		s.relays[context] = relay
 		s.run("relay of "+context, relay.Run)
-		s.run("projection of "+context, projector.Run)
+		s.project(service)
 	}
 	s.run("views", s.pump.Run)
 	s.run("matching", s.matcher.run)
+}
+
+// project keeps a service's read model.
+func (s *System) project(service app.Service) {
+	context := service.Machine.Context()
+	s.projectors[context] = &app.Projector{Service: service, Source: s.logs[context], Store: s.store, Waiter: s.waiter, Log: s.options.Log}
+	s.run("projection of "+context, s.projectors[context].Run)
 }
 
 // run runs a part until the system closes; a part that ends by itself is a bug worth a loud line.
