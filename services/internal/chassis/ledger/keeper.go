@@ -257,7 +257,17 @@ func (k *Keeper) complete(ctx context.Context, f *fold) error {
 	switch {
 	case known.Sequence > f.tip.Sequence:
 		return &TailLossError{f.name, f.tip.Number, f.tip.Sequence, known, by}
-	case known.Sequence == f.tip.Sequence && known.Hash != "" && known.Hash != f.tip.Hash.String():
+	case known.Sequence == 0 || known.Hash == "":
+		return nil
+	}
+	// A log that has grown again behind a lost tail is longer than what is known, but not the same.
+	at, err := k.log.Get(ctx, known.Sequence)
+	switch {
+	case errors.Is(err, ErrNone):
+		return &ChainError{f.name, known.Sequence, "the " + by + " knows a commit here, the log has none"}
+	case err != nil:
+		return err
+	case known.Hash != at.Hash().String():
 		return &ChainError{f.name, known.Sequence, "the " + by + " knows this commit with another hash"}
 	}
 	return nil

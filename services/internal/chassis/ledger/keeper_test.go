@@ -382,7 +382,7 @@ func TestLargeGroups(t *testing.T) {
 	}{
 		{"events", "events:4:10000", 60, false},
 		{"refusals", "refuse:2000", 600, true}, // a detail of "<" takes six times its length in JSON
-		{"outcomes without events", "nothing", 4000, false},
+		{"outcomes without events", "nothing", 1500, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, b ledgertest.Opened) {

@@ -220,8 +220,16 @@ func restore(ctx context.Context, log Log, created time.Time, machine step.Machi
 		// The snapshot must be of this log: the commit it stands on is there, with the hash it names.
 		at, err := log.Get(ctx, f.tip.Sequence)
 		switch {
+		case f.tip.Sequence > last.Sequence:
+			end := &Commit{}
+			if last.Sequence > 0 {
+				if end, err = last.Decode(); err != nil {
+					return nil, nil, err
+				}
+			}
+			return nil, nil, &TailLossError{f.name, end.Number, last.Sequence, Head{f.tip.Sequence, f.tip.Number, f.tip.Hash.String()}, "snapshot"}
 		case errors.Is(err, ErrNone):
-			return nil, nil, &TailLossError{f.name, 0, last.Sequence, Head{f.tip.Sequence, f.tip.Number, f.tip.Hash.String()}, "snapshot"}
+			return nil, nil, &ChainError{f.name, f.tip.Sequence, "the snapshot was taken on a commit that the log does not have"}
 		case err != nil:
 			return nil, nil, err
 		case at.Hash() != f.tip.Hash:
