@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -58,17 +59,67 @@ func (p *Projector) once(ctx context.Context) error {
 	for _, at := range positions {
 		after = min(after, at.Sequence)
 	}
-	return p.Source.Follow(ctx, -1, after, func(s *ledger.Stored) error {
-		from := positions[s.Partition]
+	var mu sync.Mutex // over positions
+	run, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		p.watch(run, func(i int) uint64 {
+			mu.Lock()
+			defer mu.Unlock()
+			return positions[i].Sequence
+		}, len(positions), cancel)
+	})
+	err = p.Source.Follow(run, -1, after, func(s *ledger.Stored) error {
+		from := positions[s.Partition] // only written here
 		if s.Sequence <= from.Sequence {
 			return nil
 		}
 		to, err := p.apply(ctx, info.Created, from, s)
 		if err == nil {
+			mu.Lock()
 			positions[s.Partition] = to
+			mu.Unlock()
 		}
 		return err
 	})
+	cancel(nil)
+	watching.Wait()
+	if cause := context.Cause(run); errors.Is(cause, errLost) {
+		return cause
+	}
+	return err
+}
+
+// lossCheck is how often a projector looks whether the store still holds what it was given. A store that comes back empty would
+// otherwise stay so until the next commit of its context, and every look-up would find nothing.
+const lossCheck = 500 * time.Millisecond
+
+var errLost = errors.New("app: the store has lost a read model")
+
+// watch ends the run when the store stands before where it has been brought.
+func (p *Projector) watch(ctx context.Context, reached func(partition int) uint64, partitions int, lost context.CancelCauseFunc) {
+	name := p.Service.Machine.Context()
+	tick := time.NewTicker(lossCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		for i := range partitions {
+			want := reached(i)
+			if want == 0 {
+				continue
+			}
+			// A store that cannot be asked is asked again.
+			if at, err := p.Store.Position(ctx, name, ledger.PartitionName(name, i)); err == nil && at.Sequence < want {
+				lost(errLost)
+				return
+			}
+		}
+	}
 }
 
 type otherHistory struct{ why string }
@@ -185,6 +236,14 @@ func (d *Documents) Document(ctx context.Context, context, id string) ([]byte, u
 		}
 		if err := d.Waiter.Wait(ctx, context, source, last.Sequence); err != nil {
 			return nil, 0, "", err
+		}
+		// The store itself must stand there, too: one that came back empty knows of nothing.
+		at, e := d.Store.Position(ctx, context, source)
+		if e != nil {
+			return nil, 0, "", e
+		}
+		if at.Sequence < last.Sequence {
+			return nil, 0, "", store.ErrBehind
 		}
 		found, err = d.Store.Get(ctx, context, id)
 	}

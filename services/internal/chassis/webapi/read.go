@@ -26,10 +26,17 @@ func (f *frame) get(collection string) func(http.ResponseWriter, *http.Request) 
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), ReadMax)
 		defer cancel()
-		if err := f.reach(ctx, r.Header, query); err != nil {
+		position, err := f.reach(ctx, r.Header, query)
+		if err != nil {
 			return err
 		}
 		doc, err := f.Store.Get(ctx, collection, id)
+		if errors.Is(err, store.ErrNotFound) {
+			if err := f.stands(ctx, position); err != nil {
+				return err
+			}
+			doc, err = f.Store.Get(ctx, collection, id) // it may have come between the two looks
+		}
 		if err != nil {
 			return storeProblem(err)
 		}
@@ -69,7 +76,7 @@ func (f *frame) list(collection string) func(http.ResponseWriter, *http.Request)
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), ReadMax)
 		defer cancel()
-		if err := f.reach(ctx, r.Header, query); err != nil {
+		if _, err := f.reach(ctx, r.Header, query); err != nil {
 			return err
 		}
 		page, err := f.Store.List(ctx, collection, q)
@@ -140,30 +147,52 @@ func filterName(s string) bool {
 	return s != "" && len(s) <= store.NameBytesMax && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") == ""
 }
 
-// reach waits until the read model has seen the position that the request carries: read your writes.
-func (f *frame) reach(ctx context.Context, h http.Header, query map[string]string) error {
+// reach waits until the read model has seen the position that the request carries: read your writes. It returns the position, the
+// zero one when there is none.
+func (f *frame) reach(ctx context.Context, h http.Header, query map[string]string) (events.Position, error) {
 	text := h.Get(HeaderPosition)
 	if text == "" {
 		text = query["position"]
 	}
 	if text == "" {
-		return nil
+		return events.Position{}, nil
 	}
 	p, err := events.ParsePosition(text)
 	// Contexts and partitions are bounded because the waiter remembers every source that was ever asked for.
 	if err != nil || !f.contexts[p.Context] || p.Partition > PartitionMax {
-		return events.ErrMalformed.Refuse("", "读取位置须形如 demand.0:1234", "a position must look like demand.0:1234")
+		return p, events.ErrMalformed.Refuse("", "读取位置须形如 demand.0:1234", "a position must look like demand.0:1234")
 	}
 	ctx, cancel := context.WithTimeout(ctx, WaitMax)
 	defer cancel()
-	err = f.Waiter.Wait(ctx, p.Context, p.Context+"."+strconv.Itoa(p.Partition), p.Sequence)
+	err = f.Waiter.Wait(ctx, p.Context, sourceOf(p), p.Sequence)
 	switch {
 	case err == nil:
-		return nil
+		return p, nil
 	case errors.Is(err, store.ErrBehind), ctx.Err() != nil:
-		return events.ErrStale.Refusef("", "位置 %s", "position %s", p)
+		return p, stale(p)
 	}
-	return storeProblem(err)
+	return p, storeProblem(err)
+}
+
+// stands refuses to say that there is nothing while the store itself stands before the position: it may have come back empty.
+func (f *frame) stands(ctx context.Context, p events.Position) error {
+	if p.Sequence == 0 {
+		return nil
+	}
+	at, err := f.Store.Position(ctx, p.Context, sourceOf(p))
+	if err != nil {
+		return storeProblem(err)
+	}
+	if at.Sequence < p.Sequence {
+		return stale(p)
+	}
+	return nil
+}
+
+func sourceOf(p events.Position) string { return p.Context + "." + strconv.Itoa(p.Partition) }
+
+func stale(p events.Position) error {
+	return events.ErrStale.Refusef("", "位置 %s", "position %s", p)
 }
 
 // storeProblem words a store's failure for the outside; what it does not know stays an internal error.
