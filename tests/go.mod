@@ -6,7 +6,10 @@ require (
 	github.com/jieli-bus/jieli/contracts v0.0.0
 	github.com/jieli-bus/jieli/events v0.0.0
 	github.com/jieli-bus/jieli/services v0.0.0
+	github.com/jieli-bus/jieli/tools v0.0.0
+	github.com/nats-io/nats-server/v2 v2.15.2
 	github.com/nats-io/nats.go v1.55.0
+	github.com/rs/zerolog v1.35.1
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	gopkg.in/yaml.v3 v3.0.1
 )
@@ -19,10 +22,8 @@ require (
 	github.com/mattn/go-isatty v0.0.20 // indirect
 	github.com/minio/highwayhash v1.0.4 // indirect
 	github.com/nats-io/jwt/v2 v2.8.2 // indirect
-	github.com/nats-io/nats-server/v2 v2.15.2 // indirect
 	github.com/nats-io/nkeys v0.4.16 // indirect
 	github.com/nats-io/nuid v1.0.1 // indirect
-	github.com/rs/zerolog v1.35.1 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
@@ -33,4 +34,5 @@ replace (
 	github.com/jieli-bus/jieli/contracts => ../contracts
 	github.com/jieli-bus/jieli/events => ../events
 	github.com/jieli-bus/jieli/services => ../services
+	github.com/jieli-bus/jieli/tools => ../tools
 )
