@@ -71,11 +71,19 @@ type System struct {
 	closed      error
 }
 
+// startTimeout bounds a start whose caller sets no bound. Restoring a million entities takes seconds, not minutes.
+const startTimeout = 5 * time.Minute
+
 // Start brings everything up and returns when it takes commands and answers queries.
 func Start(ctx context.Context, o Options) (*System, error) {
 	o.setDefaults()
 	if err := o.Validate(); err != nil {
 		return nil, err
+	}
+	if _, bounded := ctx.Deadline(); !bounded { // a machine under load is slow; a broker that does not answer is not waited for longer
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, startTimeout)
+		defer cancel()
 	}
 	s := fresh(o)
 	if err := s.start(ctx); err != nil {
@@ -169,6 +177,12 @@ func (s *System) connect(ctx context.Context, name, user, password string) (*nat
 		s.conns = append(s.conns, conn)
 	}
 	return conn, err
+}
+
+// Connect opens a connection to the embedded broker as the operator, without a socket: for programs that run Jieli inside
+// themselves. The caller closes it.
+func (s *System) Connect(ctx context.Context, name string) (*nats.Conn, error) {
+	return s.broker.connect(ctx, name, coreUser, s.broker.core, s.options.Log)
 }
 
 // openStreams opens every stream, all at once: with sync_interval always each one costs the disk a few writes.

@@ -36,6 +36,13 @@ func newFold(machine step.Machine, partition int) *fold {
 	}
 }
 
+// freeze returns the fold as it is now, to be written while this one moves on.
+func (f *fold) freeze() *fold {
+	frozen := *f
+	frozen.state, frozen.outcomes = f.state.Freeze(), f.outcomes.freeze()
+	return &frozen
+}
+
 // PartitionName is "demand.0".
 func PartitionName(context string, partition int) string {
 	return fmt.Sprintf("%s.%d", context, partition)

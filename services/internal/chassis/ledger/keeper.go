@@ -202,8 +202,10 @@ func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64
 
 	p := &partition{fold: f, number: number, owner: k.Owner, epoch: lease.current, log: k.log, broker: k.Broker, clock: k.Clock,
 		heads: k.Heads, stats: k.Stats, logger: log, answers: &k.running, queue: make(chan *pending, QueueCommandsMax)}
-	snapshots := &snapshotter{k: k, number: number, since: f.events, log: log}
-	p.onCommit = func(_ Tip, n int) { snapshots.count(ctx, n) }
+	idle := make(chan struct{})
+	close(idle)
+	snapshots := &snapshotter{k: k, p: p, since: f.events, last: k.Clock.Now(), active: idle}
+	p.onCommit = snapshots.count
 	in := &intake{context: k.Machine.Context(), number: number, count: k.Partitions, validate: k.Validate, prepare: k.Prepare, broker: k.Broker,
 		clock: k.Clock, stats: k.Stats, logger: log, queue: p.queue, slots: make(chan struct{}, QueueCommandsMax)}
 	stop, err := k.Broker.Serve(in.context, number, in.take)
@@ -276,44 +278,34 @@ func (k *Keeper) complete(ctx context.Context, f *fold) error {
 // snapshotAtCloseMin is how many events make a snapshot at the end worth its time.
 const snapshotAtCloseMin = 1000
 
-// snapshotter writes a snapshot every SnapshotEvents events, off the writer's thread: it folds the log from the last snapshot
-// again, so the writer never stops for it.
+// snapshotter writes a snapshot now and then, off the writer's thread: the writer stops only to copy references.
 type snapshotter struct {
 	k      *Keeper
-	number int
-	log    zerolog.Logger
-	since  uint64 // events since the last snapshot; owned by the writer
-	busy   sync.WaitGroup
-	active bool
-	done   chan struct{}
+	p      *partition
+	since  uint64    // events since the last snapshot; owned by the writer
+	last   time.Time // when it was begun
+	active chan struct{}
 }
 
-func (s *snapshotter) count(ctx context.Context, n int) {
+func (s *snapshotter) count(n int) {
 	s.since += uint64(n)
-	if s.active {
-		select {
-		case <-s.done:
-			s.active = false
-		default:
-			return
-		}
-	}
-	if s.since < SnapshotEvents {
+	now := s.k.Clock.Now()
+	if s.since < SnapshotEvents || now.Sub(s.last) < SnapshotInterval {
 		return
 	}
-	s.since, s.active, s.done = 0, true, make(chan struct{})
-	s.busy.Add(1)
-	go func() {
-		defer s.busy.Done()
-		defer close(s.done)
-		f, _, err := restore(ctx, s.k.log, s.k.info.Created, s.k.Machine, s.number, s.k.Snapshots, nil)
-		if err == nil {
-			err = writeSnapshot(s.k.Snapshots, s.k.info.Created, f)
+	select {
+	case <-s.active:
+	default: // the one before is still being written
+		return
+	}
+	s.since, s.last, s.active = 0, now, make(chan struct{})
+	frozen := s.p.freeze()
+	go func(done chan<- struct{}) {
+		defer close(done)
+		if err := writeSnapshot(s.k.Snapshots, s.k.info.Created, frozen); err != nil {
+			s.p.logger.Warn().Err(err).Msg("snapshot not written")
 		}
-		if err != nil && ctx.Err() == nil {
-			s.log.Warn().Err(err).Msg("snapshot not written")
-		}
-	}()
+	}(s.active)
 }
 
-func (s *snapshotter) wait() { s.busy.Wait() }
+func (s *snapshotter) wait() { <-s.active }

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jieli-bus/jieli/events"
@@ -53,4 +55,9 @@ func (o *outcomes) add(id events.UUID, ref outcomeRef, at time.Time) {
 	}
 	last := &o.days[len(o.days)-1] // commit times never go back within a partition
 	last.ids = append(last.ids, id)
+}
+
+// freeze returns the outcomes as they are now; ids of a day are only ever appended.
+func (o *outcomes) freeze() *outcomes {
+	return &outcomes{refs: maps.Clone(o.refs), days: slices.Clone(o.days)}
 }

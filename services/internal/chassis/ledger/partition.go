@@ -58,8 +58,8 @@ type partition struct {
 	retry    time.Time  // no room at the broker: decide nothing before
 	timers   time.Time  // every due timer has been decided without effect: look again then
 	build    builder
-	onCommit func(Tip, int)  // for the snapshotter: events added
-	answers  *sync.WaitGroup // what is still to be answered by goroutines of its own
+	onCommit func(events int) // for the snapshotter
+	answers  *sync.WaitGroup  // what is still to be answered by goroutines of its own
 }
 
 // groupMax bounds the commands of one commit; a commit's bytes are bounded besides.
@@ -206,7 +206,7 @@ func (p *partition) process(ctx context.Context, group []*pending) error {
 	}
 	p.heads.Set(p.name, p.tip)
 	if p.onCommit != nil {
-		p.onCommit(p.tip, p.build.events)
+		p.onCommit(p.build.events)
 	}
 	g.answer(p.tip)
 	g.answerRepeats()

@@ -20,8 +20,12 @@ import (
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 )
 
-// SnapshotEvents is how many events pass between two snapshots of a partition.
-const SnapshotEvents = 100_000
+// A snapshot is worth its time after this many events, and not sooner than SnapshotInterval after the one before: encoding
+// every entity costs about what deciding as many commands does.
+const (
+	SnapshotEvents   = 100_000
+	SnapshotInterval = 5 * time.Minute
+)
 
 // A snapshot is a cache of a fold: a header line of JSON, the entities, the outcomes, and the SHA-256 of all that. It is never
 // required, and one that does not fit the log, the fold's version or its own checksum is ignored.

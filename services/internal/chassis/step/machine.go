@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -137,6 +138,10 @@ func (s *state[T]) Due(now time.Time, limit int) []*Command {
 		heap.Push(&s.timers, t)
 	}
 	return due
+}
+
+func (s *state[T]) Freeze() State {
+	return &state[T]{d: s.d, entities: maps.Clone(s.entities)}
 }
 
 func (s *state[T]) Range(visit func(subject string, version uint64, doc []byte) error) error {

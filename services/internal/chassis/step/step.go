@@ -88,6 +88,9 @@ type State interface {
 	// so the same due timer asked for twice is one command.
 	Due(now time.Time, limit int) []*Command
 	Len() int
+	// Freeze returns the entities as they are now, for Range alone. It copies references, not entities: Evolve never changes
+	// an old one, so the copy stays as it is while the state moves on.
+	Freeze() State
 	// Range visits every entity in ascending order of subject, as its document. It stops at the first error.
 	Range(visit func(subject string, version uint64, doc []byte) error) error
 	// Load puts back an entity that Range gave.
