@@ -53,21 +53,39 @@ func (s *System) Rebuild(ctx context.Context, parts Parts, progress func(step st
 		s.pump.Restart()
 	}
 	if parts.Views {
-		for i, dept := range s.departments {
-			progress("view "+dept.ID, i, len(s.departments))
-			err := remake(ctx, s.views[dept.ID], func() error {
-				s.pump.Restart()
-				return s.pumpComplete(ctx, to)
-			})
-			if err != nil {
-				return err
-			}
+		if err := s.remakeViews(ctx, to, progress); err != nil {
+			return err
 		}
 	}
 	for i, context := range events.Contexts {
 		progress("catching up "+context, i, len(events.Contexts))
 		if err := s.projected(ctx, context, to[context]); err != nil {
 			return fmt.Errorf("allinone: rebuild: projection of %s: %w", context, err)
+		}
+	}
+	return nil
+}
+
+// remakeViews deletes all views before one is filled: the pump reads the sources once for all of them.
+func (s *System) remakeViews(ctx context.Context, to map[string]uint64, progress func(step string, done, total int)) error {
+	noted := make([][]ledger.Durable, len(s.departments))
+	for i, dept := range s.departments {
+		progress("view "+dept.ID, i, len(s.departments))
+		var err error
+		if noted[i], err = s.views[dept.ID].Durables(ctx); err != nil {
+			return err
+		}
+		if err := s.views[dept.ID].Delete(ctx); err != nil {
+			return fmt.Errorf("allinone: rebuild: view of %s: %w", dept.ID, err)
+		}
+	}
+	s.pump.Restart()
+	if err := s.pumpComplete(ctx, to); err != nil {
+		return fmt.Errorf("allinone: rebuild: %w", err)
+	}
+	for i, dept := range s.departments {
+		if err := s.views[dept.ID].Restore(ctx, noted[i]); err != nil {
+			return err
 		}
 	}
 	return nil
