@@ -124,7 +124,7 @@ func logger(testing.TB) zerolog.Logger {
 	if os.Getenv("JIELI_TEST_LOG") == "" {
 		return zerolog.Nop()
 	}
-	return zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr})
+	return zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, NoColor: true, TimeFormat: "15:04:05.000"}).With().Timestamp().Logger()
 }
 
 // audited reads recorded refusals from the broker's stream.

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"strconv"
@@ -37,28 +38,31 @@ func cutDuration(t *testing.T) time.Duration {
 func cluster(t *testing.T, n int) []string {
 	t.Helper()
 	var servers []*server.Server
+	ports := freePorts(t, n) // the brokers must know each other's before they start
 	var routes []*url.URL
+	for _, port := range ports {
+		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
+	}
 	for i := range n {
 		o := &server.Options{
 			ServerName: fmt.Sprintf("n%d", i), Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true, NoLog: true, NoSigs: true,
 		}
 		if n > 1 {
-			o.Cluster = server.ClusterOpts{Name: "jieli", Host: "127.0.0.1", Port: -1}
+			o.Cluster = server.ClusterOpts{Name: "jieli", Host: "127.0.0.1", Port: ports[i]}
 			o.Routes = routes
 		}
 		srv, err := server.NewServer(o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		srv.Start()
+		go srv.Start()
 		t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
+		servers = append(servers, srv)
+	}
+	for _, srv := range servers {
 		if !srv.ReadyForConnections(deadline) {
 			t.Fatal("a broker did not start")
 		}
-		if n > 1 {
-			routes = append(routes, &url.URL{Scheme: "nats", Host: srv.ClusterAddr().String()})
-		}
-		servers = append(servers, srv)
 	}
 	if n > 1 {
 		eventually(t, "the cluster has a leader that knows all", func() bool {
@@ -75,6 +79,20 @@ func cluster(t *testing.T, n int) []string {
 		addresses = append(addresses, srv.Addr().String())
 	}
 	return addresses
+}
+
+func freePorts(t *testing.T, n int) []int {
+	t.Helper()
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports
 }
 
 // TestTwoWritersWithCutConnections: two writers who both believe that the partition is theirs, their connections cut again and again.
@@ -129,7 +147,7 @@ func cutConnections(t *testing.T, replicas int, duration time.Duration) {
 		}
 	}()
 	var heard answers
-	for s := range 8 {
+	for s := range 32 {
 		all.Add(1)
 		go func() {
 			defer all.Done()
@@ -164,7 +182,7 @@ func insist(t *testing.T, bank *bank, heard *answers, account, reservation strin
 	unknown, overloaded := 0, 0
 	giveUp := time.Now().Add(deadline)
 	for time.Now().Before(giveUp) {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 		a, err := bank.Internal(ctx, c)
 		cancel()
 		switch {

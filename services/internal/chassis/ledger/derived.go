@@ -31,11 +31,12 @@ type Derived struct {
 	mu     sync.Mutex
 	stream jetstream.Stream // replaced when the writer makes the stream anew, while others read
 	failed error            // of an append whose answer has come since
+	broken chan struct{}    // closed with it
 }
 
 // OpenDerived opens or creates the stream: conn writes it, readers follow it through another. subjects are its subjects' patterns.
 func OpenDerived(ctx context.Context, conn, readers *nats.Conn, name, description string, subjects ...string) (*Derived, error) {
-	d := &Derived{config: jetstream.StreamConfig{
+	d := &Derived{broken: make(chan struct{}), config: jetstream.StreamConfig{
 		Name: name, Description: description, Subjects: subjects, Storage: jetstream.FileStorage, Replicas: 1,
 		PersistMode: jetstream.AsyncPersistMode, AllowDirect: true, Duplicates: time.Second,
 	}}
@@ -81,6 +82,7 @@ func (d *Derived) fail(err error) {
 	defer d.mu.Unlock()
 	if d.failed == nil {
 		d.failed = err
+		close(d.broken)
 	}
 }
 
@@ -106,13 +108,55 @@ func (d *Derived) Resume(ctx context.Context) (last events.Position, ok bool, er
 		return last, false, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
 	}
 	d.mu.Lock()
-	d.failed = nil
+	if d.failed != nil {
+		d.failed, d.broken = nil, make(chan struct{})
+	}
 	d.mu.Unlock()
 	d.next = info.State.LastSeq + 1
 	if info.State.LastSeq == 0 {
 		return last, false, nil
 	}
-	return d.origin(d.current().GetMsg(ctx, info.State.LastSeq))
+	// Not the message at the last sequence: it may have been deleted.
+	var newest *jetstream.RawStreamMsg
+	for _, pattern := range d.config.Subjects {
+		m, err := d.current().GetLastMsgForSubject(ctx, pattern)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return last, false, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
+		}
+		if newest == nil || m.Sequence > newest.Sequence {
+			newest = m
+		}
+	}
+	if newest == nil {
+		return last, false, nil
+	}
+	return d.origin(newest, nil)
+}
+
+// UntilFailed returns a context that ends with ctx, or when an append since Resume has failed: a writer that waits for its source
+// would hear of that with the next event only. release ends the watch and returns the failure, nil when there is none.
+func (d *Derived) UntilFailed(ctx context.Context) (run context.Context, release func() error) {
+	d.mu.Lock()
+	broken := d.broken
+	d.mu.Unlock()
+	run, cancel := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-broken:
+			cancel()
+		case <-run.Done():
+		}
+	}()
+	return run, func() error {
+		cancel()
+		<-watched
+		return d.failure()
+	}
 }
 
 // LastOf is the origin of the last message under a subject pattern.

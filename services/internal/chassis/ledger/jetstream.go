@@ -286,6 +286,13 @@ func (l *jetLog) Follow(ctx context.Context, partition int, after uint64, visit 
 	})
 }
 
+// A reader whose request was lost with its connection hears of it by two heartbeats that do not come. The library's own 15 s would
+// keep a partition that is being restored away for half a minute.
+const (
+	followHeartbeat = time.Second
+	followExpiry    = 5 * time.Second
+)
+
 // follow reads a stream in order through an ordered consumer, which finds its place again by itself after a reconnect.
 func follow(ctx context.Context, js jetstream.JetStream, stream, subject string, after uint64, visit func(m jetstream.Msg, sequence uint64) error) error {
 	config := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1}
@@ -321,7 +328,7 @@ func follow(ctx context.Context, js jetstream.JetStream, stream, subject string,
 			ended.Store(true)
 			fail(err)
 		}
-	}, jetstream.PullMaxMessages(1000), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+	}, jetstream.PullMaxMessages(1000), jetstream.PullExpiry(followExpiry), jetstream.PullHeartbeat(followHeartbeat), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
 		if errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrStreamNotFound) {
 			fail(fmt.Errorf("ledger: follow %s: %w", stream, err))
 		}

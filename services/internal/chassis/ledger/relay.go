@@ -33,6 +33,16 @@ func (r *Relay) once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	run, release := r.Target.UntilFailed(ctx)
+	err = r.follow(run, last, found)
+	if failed := release(); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// follow appends the events behind the last one stored.
+func (r *Relay) follow(ctx context.Context, last events.Position, found bool) error {
 	after := uint64(0)
 	if found {
 		after = last.Sequence - 1 // its commit again: there may be events after the last one stored

@@ -44,7 +44,7 @@ func OpenVault(ctx context.Context, conn *nats.Conn, replicas int) (*Vault, erro
 	}
 	stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: vaultStream, Description: "personal data, erasable; the ledger holds references and keyed hashes",
-		Subjects: []string{vaultSubject + "*"}, MaxMsgsPerSubject: 1, Replicas: replicas, MaxMsgSize: 16 << 10,
+		Subjects: []string{vaultSubject + "*"}, Replicas: replicas, MaxMsgSize: 16 << 10,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger: vault: %w", err)
@@ -57,12 +57,14 @@ func OpenVault(ctx context.Context, conn *nats.Conn, replicas int) (*Vault, erro
 func (v *Vault) Put(ctx context.Context, owner string, content []byte) (ref, hash string, err error) {
 	ref = events.DeriveUUID("contact", owner).String()
 	var e vaultEntry
+	before := uint64(0)
 	m, err := v.last(ctx, ref)
 	switch {
 	case err == nil:
 		if err := json.Unmarshal(m.Data, &e); err != nil {
 			return "", "", fmt.Errorf("ledger: vault entry %s: %w", ref, err)
 		}
+		before = m.Sequence
 	case !errors.Is(err, ErrErased):
 		return "", "", err
 	}
@@ -75,6 +77,11 @@ func (v *Vault) Put(ctx context.Context, owner string, content []byte) (ref, has
 		}
 		if _, err := v.js.Publish(ctx, vaultSubject+ref, body); err != nil {
 			return "", "", fmt.Errorf("ledger: vault: %w", err)
+		}
+		if before > 0 {
+			if err := v.overwrite(ctx, before); err != nil {
+				return "", "", err
+			}
 		}
 	}
 	mac := hmac.New(sha256.New, e.Key)
@@ -111,14 +118,23 @@ func (v *Vault) Get(ctx context.Context, ref string) ([]byte, error) {
 
 // Erase overwrites the content and its key on disk. Erasing what is not there is no error.
 func (v *Vault) Erase(ctx context.Context, ref string) error {
-	m, err := v.last(ctx, ref)
-	if errors.Is(err, ErrErased) {
-		return nil
+	for { // more than one when a Put that replaced content was cut short
+		m, err := v.last(ctx, ref)
+		if errors.Is(err, ErrErased) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := v.overwrite(ctx, m.Sequence); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	if err := v.stream.SecureDeleteMsg(ctx, m.Sequence); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+}
+
+// overwrite removes one message from the file. The stream has no limit per subject: one that it enforces removes without overwriting.
+func (v *Vault) overwrite(ctx context.Context, sequence uint64) error {
+	if err := v.stream.SecureDeleteMsg(ctx, sequence); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
 		return fmt.Errorf("ledger: vault: %w", err)
 	}
 	return nil
