@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"runtime"
@@ -152,6 +153,10 @@ type lastLine struct {
 }
 
 func (s *System) handleVerify(w http.ResponseWriter, r *http.Request) error {
+	// net/http ends the request's context when the client goes away only once the body has been read.
+	if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, 1<<10)); err != nil {
+		return events.ErrTooLarge.Refuse("", "此操作不需要内容", "this takes no content")
+	}
 	return stream(w, func(progress func(string, int, int)) lastLine {
 		report, err := s.Verify(r.Context(), progress)
 		if err != nil {
@@ -192,7 +197,7 @@ type matchQueries struct{ s *System }
 
 // Match implements portal.Matcher.
 func (q matchQueries) Match(ctx context.Context, demand string, limit int, lang string) (any, error) {
-	service, err := q.s.matcher.current()
+	service, err := q.s.matcher.fresh(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -220,8 +225,8 @@ func (q matchQueries) Match(ctx context.Context, demand string, limit int, lang 
 }
 
 // Explain implements portal.Matcher.
-func (q matchQueries) Explain(_ context.Context, demand, offer string) (any, error) {
-	service, err := q.s.matcher.current()
+func (q matchQueries) Explain(ctx context.Context, demand, offer string) (any, error) {
+	service, err := q.s.matcher.fresh(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package allinone
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,10 @@ type matching struct {
 	now   atomic.Pointer[matcher.Service] // nil until the first has caught up
 	up    chan struct{}                   // closed when the first has caught up
 	first sync.Once
+
+	mu    sync.Mutex
+	read  map[string]uint64 // by context: how far the current matcher has read its ledger
+	moved chan struct{}     // closed and replaced when read grows
 }
 
 // Bounds of the commands under way and of the commits read ahead of the matcher.
@@ -34,10 +39,11 @@ const (
 	commitsAhead          = 256
 	recommendTimeout      = 10 * time.Second
 	pendingPause          = 100 * time.Millisecond
+	freshMax              = time.Second // a question's wait for the matcher
 )
 
 func newMatching(s *System) *matching {
-	return &matching{logs: s.logs, sender: s.sender, log: s.options.Log.With().Str("part", "matching").Logger(), up: make(chan struct{})}
+	return &matching{logs: s.logs, sender: s.sender, log: s.options.Log.With().Str("part", "matching").Logger(), up: make(chan struct{}), read: make(map[string]uint64), moved: make(chan struct{})}
 }
 
 func (m *matching) run(ctx context.Context) error { return m.loop.Run(ctx, m.log, m.once) }
@@ -58,6 +64,46 @@ func (m *matching) current() (*matcher.Service, error) {
 		return service, nil
 	}
 	return nil, events.ErrUnavailable.Refuse("", "撮合服务正在读取账本，请稍后重试", "the matcher is still reading the ledgers; try again later")
+}
+
+// fresh returns the matcher once it has read what the ledgers of demands and offers hold now: a question asked right after a
+// command was accepted is answered with it.
+func (m *matching) fresh(ctx context.Context) (*matcher.Service, error) {
+	service, err := m.current()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, freshMax)
+	defer cancel()
+	for _, name := range []string{"demand", "offer"} {
+		info, err := m.logs[name].Info(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("allinone: matcher: %w", err)
+		}
+		for {
+			m.mu.Lock()
+			at, moved := m.read[name], m.moved
+			m.mu.Unlock()
+			if at >= info.Last {
+				break
+			}
+			select {
+			case <-moved:
+			case <-ctx.Done():
+				return nil, events.ErrStale.Refusef("", "撮合服务读到 %s 的序号 %d，账本已到 %d", "the matcher has read %s up to %d, the ledger is at %d", name, at, info.Last)
+			}
+		}
+	}
+	return service, nil
+}
+
+// advance notes how far the matcher has read.
+func (m *matching) advance(name string, sequence uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.read[name] = sequence
+	close(m.moved)
+	m.moved = make(chan struct{})
 }
 
 // read is a commit on its way to the matcher.
@@ -195,10 +241,8 @@ func (f *feeder) live(ctx context.Context, failed <-chan error) error {
 }
 
 func (f *feeder) apply(ctx context.Context, r read) error {
-	f.read[r.at.Context] = r.at.Sequence
 	if len(r.commit.Events) == 0 {
 		f.service.Advance(r.at)
-		return nil
 	}
 	for i := range r.commit.Events {
 		e, err := ledger.Applied(&r.commit.Events[i])
@@ -215,6 +259,8 @@ func (f *feeder) apply(ctx context.Context, r read) error {
 			}
 		}
 	}
+	f.read[r.at.Context] = r.at.Sequence
+	f.m.advance(r.at.Context, r.at.Sequence)
 	return nil
 }
 

@@ -76,6 +76,14 @@ func (s *streams) Follow(ctx context.Context, view, at string, visit func(cursor
 		return visit(seen.String(), &m.Event)
 	}
 	var running sync.WaitGroup
+	if fresh { // what comes between here and the first message follows a reconnect with this cursor
+		if err := s.newest(ctx, view, seen); err != nil {
+			return err
+		}
+		if err := visit(seen.String(), nil); err != nil {
+			return err
+		}
+	}
 	for _, stream := range sources {
 		after := uint64(0)
 		if fresh {
@@ -109,4 +117,22 @@ func (s *streams) Follow(ctx context.Context, view, at string, visit func(cursor
 		return fmt.Errorf("stream %s: %w", view, err)
 	}
 	return ctx.Err()
+}
+
+// newest fills a cursor with the last place of every source that a view holds.
+func (s *streams) newest(ctx context.Context, view string, seen cursor) error {
+	for _, context := range events.Contexts {
+		stream, subject := s.events[context], "jieli.event."+context+".>"
+		if view != app.OperatorView {
+			stream, subject = s.views[view], "jieli.view."+view+"."+context+".>"
+		}
+		last, found, err := stream.LastOf(ctx, subject)
+		if err != nil {
+			return err
+		}
+		if found {
+			seen[context] = last
+		}
+	}
+	return nil
 }

@@ -99,6 +99,9 @@ func pathOfRegion(code string) (p regionPath, resolved string) {
 	return p, e.Code
 }
 
+// outside is the node of every place that the list of regions does not have (境外).
+var outside = node(digits(codes.Outside))
+
 // regionNode is the code as a number; 0 for an unknown one.
 func regionNode(code string) node {
 	if _, ok := codes.Region(code); !ok {

@@ -119,6 +119,9 @@ func (q *query) termFit(o *Offer) int64 {
 // commonRegion is the depth of the smallest region that holds both the project and the institution's unit: 3 county, 2 prefecture,
 // 1 province, 0 the country (or one of them is not known).
 func (q *query) commonRegion(o *Offer) int {
+	if q.d.region[0] == outside { // one code for everywhere else is no common place
+		return 0
+	}
 	for level := len(o.place) - 1; level >= 0; level-- {
 		if o.place[level] != 0 && o.place[level] == q.d.region[level] {
 			return level + 1

@@ -79,6 +79,19 @@ func (s *sink) event(cursor string, e *events.Event) error {
 	return s.write(s.buf)
 }
 
+// position tells the client where it begins, so that a reconnect before the first event misses nothing: an id alone is no event.
+func (s *sink) position(cursor string) error {
+	if cursor == "" {
+		return nil
+	}
+	if strings.ContainsAny(cursor, "\r\n\x00") {
+		return errLine
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.write([]byte("id: " + cursor + "\n\n"))
+}
+
 // problem ends a stream that is open already.
 func (s *sink) problem(p *events.Problem) error {
 	data, err := json.Marshal(p)

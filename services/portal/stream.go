@@ -107,6 +107,9 @@ func (s *streams) serve(w http.ResponseWriter, r *http.Request) error {
 	}()
 	defer func() { cancel(); <-beating }()
 	err = s.Streams.Follow(ctx, q.view, q.cursor, func(cursor string, e *events.Event) error {
+		if e == nil {
+			return out.position(cursor)
+		}
 		if !q.wants(e) {
 			return nil
 		}

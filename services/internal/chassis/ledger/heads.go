@@ -165,12 +165,12 @@ type TailLossError struct {
 }
 
 func (e *TailLossError) Error() string {
-	to := ""
+	missing, absent := fmt.Sprintf("%d and later", e.LogNumber+1), fmt.Sprintf("第 %d 号及以后", e.LogNumber+1)
 	if e.Known.Number > 0 { // an events stream knows sequences only
-		to = fmt.Sprintf(" to %d", e.Known.Number)
+		missing, absent = fmt.Sprintf("%d to %d", e.LogNumber+1, e.Known.Number), fmt.Sprintf("第 %d 至 %d 号", e.LogNumber+1, e.Known.Number)
 	}
-	return fmt.Sprintf("ledger: partition %s refuses to serve: commits %d%s are missing: the log ends with commit %d at sequence %d, the %s knows sequence %d (hash %.16s). Restore the broker's store from a backup or another replica. / "+
-		"账本分区 %s 拒绝服务：自第 %d 号提交起缺失，账本止于序号 %d，而记录显示应至序号 %d。请从备份或其他副本恢复存储。",
-		e.Partition, e.LogNumber+1, to, e.LogNumber, e.LogSequence, e.Witness, e.Known.Sequence, e.Known.Hash,
-		e.Partition, e.LogNumber+1, e.LogSequence, e.Known.Sequence)
+	return fmt.Sprintf("ledger: partition %s refuses to serve: commits %s are missing: the log ends with commit %d at sequence %d, the %s knows sequence %d. Restore the broker's store from a backup or another replica. / "+
+		"账本分区 %s 拒绝服务：缺少%s提交，账本止于序号 %d，而记录显示应至序号 %d。请从备份或其他副本恢复存储。",
+		e.Partition, missing, e.LogNumber, e.LogSequence, e.Witness, e.Known.Sequence,
+		e.Partition, absent, e.LogSequence, e.Known.Sequence)
 }
