@@ -104,9 +104,9 @@ func (c *Client) follow(ctx context.Context, query url.Values, last *string, ope
 				if err := each(s); err != nil {
 					return err
 				}
-				if s.ID != "" {
-					*last = s.ID // only now: a break before this repeats the event, never loses it
-				}
+			}
+			if s.ID != "" {
+				*last = s.ID // only now: a break before this repeats the event, never loses it
 			}
 			s = Sent{ID: s.ID}
 			continue

@@ -1,0 +1,128 @@
+package allinone
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/jieli-bus/jieli/contracts"
+	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
+	"github.com/jieli-bus/jieli/services/internal/chassis/store"
+)
+
+// openParts opens the directory, the broker and what needs no stream.
+func (s *System) openParts(ctx context.Context) (grants []contracts.Grant, err error) {
+	if s.departments, err = contracts.Departments(); err != nil {
+		return nil, err
+	}
+	if grants, err = contracts.DefaultGrants(); err != nil {
+		return nil, err
+	}
+	if s.dir, err = openDirectory(s.options.Dir); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, d := range s.departments {
+		names = append(names, d.ID)
+	}
+	if s.broker, err = startBroker(s.dir, s.options.NATS, names); err != nil {
+		return nil, err
+	}
+	// A connection for each kind of traffic: what must be quick does not queue behind what is big.
+	for name, conn := range map[string]**nats.Conn{"core": &s.conn, "commands": &s.commands, "followers": &s.followers, "events": &s.writing} {
+		if *conn, err = s.connect(ctx, name, coreUser, s.broker.core); err != nil {
+			return nil, err
+		}
+	}
+	if s.heads, err = ledger.OpenHeads(s.dir.at("heads.json")); err != nil {
+		return nil, err
+	}
+	if s.store, err = store.Open(ctx, s.options.Store); err != nil {
+		return nil, err
+	}
+	var shared store.Positions
+	if s.options.Store != "memory" {
+		shared = s.store
+	}
+	s.waiter = store.NewWaiter(shared)
+	return grants, nil
+}
+
+func (s *System) connect(ctx context.Context, name, user, password string) (*nats.Conn, error) {
+	conn, err := s.broker.connect(ctx, name, user, password, s.options.Log)
+	if err == nil {
+		s.conns = append(s.conns, conn)
+	}
+	return conn, err
+}
+
+// Connect opens a connection to the embedded broker as the operator, without a socket: for programs that run Jieli inside
+// themselves. The caller closes it.
+func (s *System) Connect(ctx context.Context, name string) (*nats.Conn, error) {
+	return s.broker.connect(ctx, name, coreUser, s.broker.core, s.options.Log)
+}
+
+// openStreams opens every stream, all at once: with sync_interval always each one costs the disk a few writes.
+func (s *System) openStreams(ctx context.Context) (err error) {
+	var mu sync.Mutex
+	var tasks []func() error
+	for _, context := range events.Contexts {
+		tasks = append(tasks, func() error {
+			d, err := ledger.OpenDerived(ctx, s.writing, s.followers, events.EventsStream(context), "events of "+context+", from its ledger", "jieli.event."+context+".>")
+			mu.Lock()
+			defer mu.Unlock()
+			s.derived[context] = d
+			return err
+		})
+	}
+	for _, dept := range s.departments {
+		conn, err := s.connect(ctx, "view-"+dept.ID, dept.ID+"-"+viewWriter, s.broker.writers[dept.ID])
+		if err != nil {
+			return err
+		}
+		tasks = append(tasks, func() error {
+			d, err := ledger.OpenDerived(ctx, conn, conn, events.ViewStream(dept.ID), "what "+dept.NameEN+" may see", "jieli.view."+dept.ID+".>")
+			mu.Lock()
+			defer mu.Unlock()
+			s.views[dept.ID] = d
+			return err
+		})
+	}
+	tasks = append(tasks, func() (err error) {
+		s.vault, err = ledger.OpenVault(ctx, s.conn, 1)
+		return err
+	}, func() (err error) {
+		s.jet, err = ledger.NewJetStream(ctx, ledger.JetStreamConfig{Conn: s.conn, Commands: s.commands, Followers: s.followers, Replicas: 1, LeaseTTL: s.options.LeaseTTL, Log: s.options.Log})
+		if err != nil {
+			return err
+		}
+		return s.openLedgers(ctx)
+	})
+	return atOnce(tasks)
+}
+
+func (s *System) openLedgers(ctx context.Context) error {
+	s.created = make([]time.Time, len(events.Contexts))
+	logs := make([]ledger.Log, len(events.Contexts))
+	var tasks []func() error
+	for i, context := range events.Contexts {
+		tasks = append(tasks, func() (err error) {
+			if logs[i], err = s.jet.OpenLog(ctx, context, s.options.Partitions); err != nil {
+				return err
+			}
+			info, err := logs[i].Info(ctx)
+			s.created[i] = info.Created
+			return err
+		})
+	}
+	if err := atOnce(tasks); err != nil {
+		return err
+	}
+	for i, context := range events.Contexts {
+		s.logs[context] = logs[i]
+	}
+	return nil
+}
