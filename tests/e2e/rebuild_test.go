@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -119,6 +120,8 @@ func (d derived) differs(o derived) error {
 // rebuild asks for a rebuild over HTTP and waits for its end.
 func (s *system) rebuild(parts string) {
 	s.t.Helper()
+	began := time.Now()
+	defer func() { s.t.Logf("rebuild %s took %s", parts, time.Since(began).Round(time.Millisecond)) }()
 	status, _, b := s.call("POST", "/v1/rebuild", parts)
 	var last struct {
 		OK    bool            `json:"ok"`

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/jieli-bus/jieli/contracts/codes"
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/allinone"
@@ -41,6 +43,8 @@ func start(t *testing.T, o allinone.Options) *system {
 	if o.NATS == "" {
 		o.NATS = "127.0.0.1:0"
 	}
+	// What the system has to say is shown where a test fails.
+	o.Log = zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	s, err := allinone.Start(ctx, o)
