@@ -48,7 +48,7 @@ func (b *bench) commands() ([]table, error) {
 			if err != nil {
 				return nil, err
 			}
-			b.log("round %d: one by one, tcp %v: %s/s, p50 %s, p99 %s", n+1, over.tcp, number(l.rate), millis(l.p50), millis(l.p99))
+			b.log("round %d: one by one, tcp %v: %s/s, p50 %s, p99 %s, CPU %s", n+1, over.tcp, number(l.rate), millis(l.p50), millis(l.p99), micros(l.cpu))
 			*over.list = append(*over.list, l)
 		}
 		for _, kind := range kinds {
@@ -56,15 +56,15 @@ func (b *bench) commands() ([]table, error) {
 			if err != nil {
 				return nil, err
 			}
-			b.log("round %d: %s: %s/s, p50 %s, p99 %s, %.0f per commit", n+1, kind.name, number(r.rate), millis(r.p50), millis(r.p99), r.group)
+			b.log("round %d: %s: %s/s, p50 %s, p99 %s, CPU %s, %.0f per commit", n+1, kind.name, number(r.rate), millis(r.p50), millis(r.p99), micros(r.cpu), r.group)
 			systems[kind.name] = append(systems[kind.name], r)
 		}
 	}
-	t := table{head: []string{fmt.Sprintf("%s concurrent callers", number(float64(b.requesters))), "per second", "p50", "p99", "per commit", "ratio", "target"}}
+	t := table{head: []string{fmt.Sprintf("%s concurrent callers", number(float64(b.requesters))), "per second", "p50", "p99", "CPU each", "per commit", "ratio", "target"}}
 	base := medianLoad(tcp)
-	t.row("publish one message each, `sync_interval: always`, TCP", number(base.rate), millis(base.p50), millis(base.p99), "1", "1", "")
+	t.row("publish one message each, `sync_interval: always`, TCP", number(base.rate), millis(base.p50), millis(base.p99), micros(base.cpu), "1", "1", "")
 	inside := medianLoad(inProcess)
-	t.row("the same, in-process connections", number(inside.rate), millis(inside.p50), millis(inside.p99), "1", times(inside.rate/base.rate), "")
+	t.row("the same, in-process connections", number(inside.rate), millis(inside.p50), millis(inside.p99), micros(inside.cpu), "1", times(inside.rate/base.rate), "")
 	for _, kind := range kinds {
 		var loads []load
 		var groups []float64
@@ -73,13 +73,14 @@ func (b *bench) commands() ([]table, error) {
 		}
 		l := medianLoad(loads)
 		ratio := l.rate / base.rate
-		t.row("accepted "+kind.name+", TCP", number(l.rate), millis(l.p50), millis(l.p99), number(median(groups)), times(ratio), atLeast(ratio, 10))
+		t.row("accepted "+kind.name+", TCP", number(l.rate), millis(l.p50), millis(l.p99), micros(l.cpu), number(median(groups)), times(ratio), atLeast(ratio, 10))
 	}
 	sample := demands.command(0, demandID(1, 1))
 	t.note("%d connections over TCP loopback on both sides; %d bytes a demand command (%d of them headers); the baseline publishes the very same message.",
 		b.conns, sample.message().Size(), sample.message().Size()-len(sample.data))
 	t.note("Each command is checked against its schema and the code lists, its enterprise or institution is looked up, it is decided, committed with " +
 		"fsync, answered. Relay, projections, matching and departments' views run in the same process meanwhile.")
+	t.note("CPU is of the whole process, clients and derived work included, per answered call.")
 	t.note("%d rounds of %s after %s of warm-up, each on an empty store with %d enterprises or %d institutions known; one partition a context.",
 		b.rounds, b.run, b.warm, knownEnterprises, knownParties)
 	return []table{t}, nil

@@ -34,10 +34,10 @@ func (b *bench) http() ([]table, error) {
 		b.log("round %d: POST /v1/demands: %s/s, p50 %s, p99 %s", n+1, number(l.rate), millis(l.p50), millis(l.p99))
 		system = append(system, l)
 	}
-	t := table{head: []string{fmt.Sprintf("%s keep-alive connections", number(float64(b.requesters))), "per second", "p50", "p99", "ratio"}}
+	t := table{head: []string{fmt.Sprintf("%s keep-alive connections", number(float64(b.requesters))), "per second", "p50", "p99", "CPU each", "ratio"}}
 	base, l := medianLoad(empty), medianLoad(system)
-	t.row("empty `net/http` handler", number(base.rate), millis(base.p50), millis(base.p99), "1")
-	t.row("`POST /v1/demands`, accepted and on disk", number(l.rate), millis(l.p50), millis(l.p99), times(l.rate/base.rate))
+	t.row("empty `net/http` handler", number(base.rate), millis(base.p50), millis(base.p99), micros(base.cpu), "1")
+	t.row("`POST /v1/demands`, accepted and on disk", number(l.rate), millis(l.p50), millis(l.p99), micros(l.cpu), times(l.rate/base.rate))
 	t.note("%d rounds of %s after %s of warm-up; the same bytes are sent to both; no target.", b.rounds, b.run, b.warm)
 	return []table{t}, nil
 }

@@ -45,7 +45,7 @@ type bench struct {
 	ctx     context.Context
 	root    string // of the repository
 	dir     string // on the disk that is measured
-	profile string // directory of CPU profiles, "" for none
+	profile string // directory of profiles, "" for none
 	log     func(format string, args ...any)
 }
 
@@ -87,7 +87,7 @@ func run(args []string) error {
 	quick := flags.Bool("quick", false, "a few seconds that show that everything works; the figures mean little and are not written unless -out is given")
 	dir := flags.String("dir", filepath.Join(root, "bin", "bench-data"), "directory on the disk to measure; what it holds of this command is deleted")
 	out := flags.String("out", "", "file whose sections are replaced (default docs/benchmarks.md; with -quick none)")
-	profile := flags.String("profile", "", "directory for CPU profiles of the measured times (client included: it is the same process)")
+	profile := flags.String("profile", "", "directory for CPU, lock and goroutine profiles of the measured times (client included: it is the same process)")
 	rounds := flags.Int("rounds", 0, "rounds of each measurement instead of the usual number")
 	roundTime := flags.Duration("round", 0, "measured time of a round of commands instead of the usual one")
 	if err := flags.Parse(args); err != nil {
@@ -136,8 +136,18 @@ func run(args []string) error {
 	}
 	fmt.Println(m)
 	command := "make bench"
-	if len(args) > 0 {
-		command += fmt.Sprintf(" ARGS=%q", strings.Join(args, " "))
+	var given []string
+	flags.Visit(func(f *flag.Flag) {
+		switch f.Name {
+		case "dir", "out", "profile": // places of this machine
+		case "quick":
+			given = append(given, "-quick")
+		default:
+			given = append(given, "-"+f.Name+" "+f.Value.String())
+		}
+	})
+	if len(given) > 0 {
+		command += fmt.Sprintf(" ARGS=%q", strings.Join(given, " "))
 	}
 	var sections []section
 	for _, p := range chosen {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -108,16 +110,17 @@ func medianOf(list []time.Duration) time.Duration {
 type load struct {
 	rate     float64 // per second
 	p50, p99 time.Duration
+	cpu      time.Duration // of the whole process, clients included, per call: steadier than rates on a shared machine
 }
 
 // medianLoad takes each figure's median over rounds.
 func medianLoad(rounds []load) load {
 	var rates []float64
-	var p50, p99 []time.Duration
+	var p50, p99, cpu []time.Duration
 	for _, r := range rounds {
-		rates, p50, p99 = append(rates, r.rate), append(p50, r.p50), append(p99, r.p99)
+		rates, p50, p99, cpu = append(rates, r.rate), append(p50, r.p50), append(p99, r.p99), append(cpu, r.cpu)
 	}
-	return load{median(rates), medianOf(p50), medianOf(p99)}
+	return load{median(rates), medianOf(p50), medianOf(p99), medianOf(cpu)}
 }
 
 // closedLoop has workers call do one after another, each its own; what completes in the measured time counts. begin and end are
@@ -159,17 +162,26 @@ func (b *bench) closedLoop(do func(ctx context.Context, worker int) error, begin
 	pause(ctx, b.warm)
 	call(begin)
 	phase.Store(measuring)
-	begun := time.Now()
+	begun, used := time.Now(), processorTime()
 	pause(ctx, b.run)
 	phase.Store(ended)
-	elapsed := time.Since(begun)
+	elapsed, spent := time.Since(begun), processorTime()-used
 	call(end)
 	running.Wait()
 	if err := context.Cause(ctx); err != nil {
 		return load{}, err
 	}
 	all := slices.Concat(took...)
-	return load{float64(len(all)) / elapsed.Seconds(), percentile(all, 0.5), percentile(all, 0.99)}, nil
+	return load{float64(len(all)) / elapsed.Seconds(), percentile(all, 0.5), percentile(all, 0.99), spent / time.Duration(max(len(all), 1))}, nil
+}
+
+// processorTime is what this process has used of all cores.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0 // not measured; the kernel has no reason to refuse
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func pause(ctx context.Context, d time.Duration) {
@@ -185,21 +197,35 @@ func settle() {
 	debug.FreeOSMemory()
 }
 
-// profiled begins a CPU profile when profiles are wanted, and returns what ends it.
+// profiled begins a CPU profile when profiles are wanted, and returns what ends it and adds what was waited for: contended locks,
+// and where every goroutine stands at that moment.
 func (b *bench) profiled(name string) (begin, end func() error) {
 	if b.profile == "" {
 		return nil, nil
 	}
-	var f *os.File
+	create := func(kind string) (*os.File, error) {
+		return os.Create(filepath.Join(b.profile, name+"."+kind+".pprof"))
+	}
+	var cpu *os.File
 	begin = func() (err error) {
-		if f, err = os.Create(filepath.Join(b.profile, name+".pprof")); err != nil {
+		runtime.SetMutexProfileFraction(10)
+		if cpu, err = create("cpu"); err != nil {
 			return err
 		}
-		return pprof.StartCPUProfile(f)
+		return pprof.StartCPUProfile(cpu)
 	}
 	return begin, func() error {
 		pprof.StopCPUProfile()
-		return f.Close()
+		err := cpu.Close()
+		for _, kind := range []string{"mutex", "goroutine"} {
+			f, failed := create(kind)
+			if failed == nil {
+				failed = errors.Join(pprof.Lookup(kind).WriteTo(f, 0), f.Close())
+			}
+			err = errors.Join(err, failed)
+		}
+		runtime.SetMutexProfileFraction(0)
+		return err
 	}
 }
 

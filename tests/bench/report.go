@@ -110,6 +110,10 @@ func millis(d time.Duration) string {
 	return fmt.Sprintf("%.2f ms", ms)
 }
 
+func micros(d time.Duration) string {
+	return fmt.Sprintf("%.0f us", float64(d)/float64(time.Microsecond))
+}
+
 func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
 
 func times(ratio float64) string { return fmt.Sprintf("%.2f x", ratio) }
