@@ -486,7 +486,8 @@ func (s *system) grepStreams(needles []string) []string {
 	for _, c := range accounts {
 		for name := range c.StreamNames(c.ctx()).Name() {
 			if slices.ContainsFunc(c.messages(name), func(m jetstream.Msg) bool {
-				return slices.ContainsFunc(needles, func(n string) bool { return strings.Contains(text(m), n) })
+				all := text(m)
+				return slices.ContainsFunc(needles, func(n string) bool { return strings.Contains(all, n) })
 			}) {
 				found = append(found, name)
 			}
