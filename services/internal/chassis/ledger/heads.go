@@ -119,7 +119,13 @@ func (h *Heads) flush() {
 		err = replaceFile(h.path, b)
 	}
 	h.mu.Lock()
-	h.err = err
+	if h.err = err; err != nil { // the pause goes first
+		h.dirty = true
+		select {
+		case h.wake <- struct{}{}:
+		default:
+		}
+	}
 	h.mu.Unlock()
 }
 

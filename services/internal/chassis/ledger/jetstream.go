@@ -291,61 +291,78 @@ func (l *jetLog) Follow(ctx context.Context, partition int, after uint64, visit 
 const (
 	followHeartbeat = time.Second
 	followExpiry    = 5 * time.Second
+	followInactive  = 30 * time.Second // after which the broker forgets a reader that is gone
+	followPause     = 20 * time.Millisecond
 )
 
-// follow reads a stream in order through an ordered consumer, which finds its place again by itself after a reconnect.
+// follow reads a stream in order, from one goroutine, and finds its place again by itself after a reconnect or a restart of the broker.
+// (The library's ordered consumer runs the handlers of its old and its new subscription side by side when it resets: a message
+// can overtake the one before it, or be visited at the same time.)
 func follow(ctx context.Context, js jetstream.JetStream, stream, subject string, after uint64, visit func(m jetstream.Msg, sequence uint64) error) error {
-	config := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1}
-	if subject != "" {
-		config.FilterSubjects = []string{subject}
-	}
-	consumer, err := js.OrderedConsumer(ctx, stream, config)
-	if err != nil {
-		return fmt.Errorf("ledger: follow %s: %w", stream, err)
-	}
-	failed := make(chan error, 1)
-	fail := func(err error) {
+	last := after
+	for begun := false; ; begun = true {
+		err := followOnce(ctx, js, stream, subject, &last, visit)
+		var lost *lostPlace
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !errors.As(err, &lost):
+			return err
+		case errors.Is(err, jetstream.ErrStreamNotFound), !begun && lost.opening:
+			return fmt.Errorf("ledger: follow %s: %w", stream, lost.err)
+		}
 		select {
-		case failed <- err:
-		default:
+		case <-time.After(followPause):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	var ended atomic.Bool
-	last := after
-	reading, err := consumer.Consume(func(m jetstream.Msg) {
-		if ended.Load() {
-			return
+}
+
+// lostPlace is why a reader must begin again behind the last message it visited.
+type lostPlace struct {
+	err     error
+	opening bool
+}
+
+func (e *lostPlace) Error() string { return e.err.Error() }
+func (e *lostPlace) Unwrap() error { return e.err }
+
+var errGap = errors.New("ledger: a message was lost on its way")
+
+func followOnce(ctx context.Context, js jetstream.JetStream, stream, subject string, last *uint64, visit func(m jetstream.Msg, sequence uint64) error) error {
+	config := jetstream.ConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: *last + 1, AckPolicy: jetstream.AckNonePolicy, MaxDeliver: 1,
+		MemoryStorage: true, Replicas: 1, InactiveThreshold: followInactive, FilterSubject: subject,
+	}
+	open, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	consumer, err := js.CreateConsumer(open, stream, config)
+	if err != nil {
+		return &lostPlace{err, true}
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(1000), jetstream.PullExpiry(followExpiry), jetstream.PullHeartbeat(followHeartbeat),
+		jetstream.WithMessagesErrOnMissingHeartbeat(true))
+	if err != nil {
+		return &lostPlace{err, true}
+	}
+	defer messages.Stop()
+	for delivered := uint64(1); ; delivered++ {
+		m, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return &lostPlace{err, false}
 		}
 		meta, err := m.Metadata()
-		if err == nil && meta.Sequence.Stream <= last {
-			return
-		}
-		if err == nil {
-			last = meta.Sequence.Stream
-			err = visit(m, last)
-		}
 		if err != nil {
-			ended.Store(true)
-			fail(err)
+			return err
 		}
-	}, jetstream.PullMaxMessages(1000), jetstream.PullExpiry(followExpiry), jetstream.PullHeartbeat(followHeartbeat), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-		if errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrStreamNotFound) {
-			fail(fmt.Errorf("ledger: follow %s: %w", stream, err))
+		if meta.Sequence.Consumer != delivered || meta.Sequence.Stream <= *last {
+			return &lostPlace{errGap, false}
 		}
-	}))
-	if err != nil {
-		return fmt.Errorf("ledger: follow %s: %w", stream, err)
-	}
-	defer func() {
-		ended.Store(true)
-		reading.Stop()
-		<-reading.Closed()
-	}()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
+		*last = meta.Sequence.Stream
+		if err := visit(m, *last); err != nil {
+			return err
+		}
 	}
 }
 

@@ -57,6 +57,7 @@ type partition struct {
 	losses   int        // appends lost to another writer, running
 	retry    time.Time  // no room at the broker: decide nothing before
 	timers   time.Time  // every due timer has been decided without effect: look again then
+	resting  int        // how many of the due timers were so
 	build    builder
 	onCommit func(events int) // for the snapshotter
 	answers  *sync.WaitGroup  // what is still to be answered by goroutines of its own
@@ -128,21 +129,25 @@ func (p *partition) collect(ctx context.Context) ([]*pending, error) {
 	return append(group, p.due()...), nil
 }
 
-// due lists the timers whose time has come. A timer that was refused would come up at once again: such ones rest for a minute.
+// timersRest is the pause when nothing but refused timers is due. It delays others that come due meanwhile.
+const timersRest = time.Second
+
+// due lists the timers whose time has come. A timer that was refused stays due, before all others: it is passed over.
 func (p *partition) due() []*pending {
 	now := p.now()
 	if now.Before(p.timers) {
 		return nil
 	}
 	var list []*pending
-	all := p.state.Due(now, groupMax)
+	all := p.state.Due(now, groupMax+p.resting)
 	for _, c := range all {
 		if _, decided := p.outcomes.get(c.ID); !decided {
 			list = append(list, &pending{c: c, body: bodyHash(c.ID)})
 		}
 	}
-	if len(all) > 0 && len(list) == 0 {
-		p.timers = now.Add(time.Minute)
+	p.resting = len(all) - len(list)
+	if p.resting > 0 && len(list) == 0 {
+		p.timers = now.Add(timersRest)
 	}
 	return list
 }
