@@ -136,7 +136,7 @@ func Connect(ctx context.Context, cfg Config) (*nats.Conn, error) {
 		}),
 	}
 	if cfg.InProcess != nil {
-		options = append(options, nats.InProcessServer(cfg.InProcess))
+		options = append(options, nats.InProcessServer(Buffered(cfg.InProcess)))
 	}
 	conn, err := nats.Connect(cfg.URL, append(options, cfg.Options...)...)
 	if err != nil {
