@@ -315,8 +315,12 @@ func repeats(s *system, enterprise string) {
 	for _, key := range []string{events.NewUUID7(time.Now()).String(), "不是 UUID 的键"} {
 		payload := loanDemand("repeat-"+strconv.Itoa(len(key)), enterprise)
 		answers := make([]*events.Answer, 50)
+		var again atomic.Int64
 		s.atOnce(len(answers), func(i int) (err error) {
-			answers[i], err = s.give("POST", "/v1/demands", payload, "Idempotency-Key", key)
+			if answers[i], err = s.once("POST", "/v1/demands", payload, "Idempotency-Key", key); maybe(err) {
+				again.Add(1) // whoever is told so late may find that the first answer went to nobody
+				answers[i], err = s.give("POST", "/v1/demands", payload, "Idempotency-Key", key)
+			}
 			return err
 		})
 		fresh := 0
@@ -328,7 +332,7 @@ func repeats(s *system, enterprise string) {
 				s.t.Errorf("key %q: one got %+v, another %+v", key, answers[0], a)
 			}
 		}
-		if fresh != 1 {
+		if fresh != 1 && (fresh != 0 || again.Load() == 0) {
 			s.t.Errorf("key %q: %d of %d answers are not marked as repeated", key, fresh, len(answers))
 		}
 		s.refused(events.ErrReusedID, "POST", "/v1/demands", with(payload, map[string]any{"title": "另一内容"}), "Idempotency-Key", key)

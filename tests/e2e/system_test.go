@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -109,8 +111,27 @@ func (s *system) try(method, path string, body any, header ...string) (int, http
 	return answer.StatusCode, answer.Header, b, err
 }
 
-// give is do for goroutines: the error is the refusal or what kept the answer away.
+// give is do for goroutines: the error is the refusal or what kept the answer away. It does what every client must: told that the
+// system is busy or that the outcome is unknown, it repeats the command under its id.
 func (s *system) give(method, path string, body any, header ...string) (*events.Answer, error) {
+	if !slices.Contains(header, "Idempotency-Key") {
+		header = append(slices.Clone(header), "Idempotency-Key", events.NewUUID7(time.Now()).String())
+	}
+	for deadline := time.Now().Add(patience); ; {
+		a, err := s.once(method, path, body, header...)
+		if !maybe(err) || time.Now().After(deadline) {
+			return a, err
+		}
+	}
+}
+
+// maybe reports whether a command is to be repeated under its id.
+func maybe(err error) bool {
+	var p *events.Problem
+	return errors.As(err, &p) && (p.Type == events.ProblemPrefix+events.ErrUnknown.Code || p.Type == events.ProblemPrefix+events.ErrOverloaded.Code)
+}
+
+func (s *system) once(method, path string, body any, header ...string) (*events.Answer, error) {
 	status, _, b, err := s.try(method, path, body, header...)
 	if err != nil {
 		return nil, err
