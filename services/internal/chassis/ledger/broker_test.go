@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -190,6 +191,52 @@ var backends = []struct {
 func TestBroker(t *testing.T) {
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) { ledgertest.Run(t, b.open) })
+	}
+}
+
+// TestStopOutlastsDrain: a handler that takes longer than the drain does not let a command in afterwards: it would reach a closed queue.
+func TestStopOutlastsDrain(t *testing.T) {
+	t.Parallel()
+	b := jetStream(t, startEmbedded(t, 0).connect(t), 1, time.Second)
+	entered, release := make(chan struct{}, 2), make(chan struct{})
+	var stopped atomic.Bool
+	stop, err := b.Serve(ledgertest.Context, 0, func(r *ledger.Request) {
+		if stopped.Load() {
+			t.Error("handle was called after stop had returned")
+		}
+		entered <- struct{}{}
+		<-release
+		r.Respond([]byte("{}"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := make(chan []byte, 2)
+	for range 2 {
+		e, err := ledger.CommandEvent(note("a", "x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			body, err := b.Send(within(t), ledgertest.Context, 0, e)
+			if err != nil && !errors.Is(err, ledger.ErrNobody) {
+				t.Error(err)
+			}
+			answers <- body
+		}()
+	}
+	<-entered
+	done := make(chan struct{})
+	go func() { stop(); stopped.Store(true); close(done) }()
+	select {
+	case <-done:
+		t.Error("stop returned while handle was running")
+	case <-time.After(ledger.ReadTimeout + 500*time.Millisecond): // the drain has been given up by then
+	}
+	close(release)
+	<-done
+	for range 2 {
+		<-answers
 	}
 }
 

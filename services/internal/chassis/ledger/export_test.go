@@ -58,4 +58,5 @@ func (r Retained) Len() int  { return len(r.o.refs) }
 const (
 	DoubtAnswer = doubtAnswer
 	GroupMax    = groupMax
+	ReadTimeout = readTimeout
 )

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -113,7 +114,19 @@ func (b *JetStream) Leases() Leases { return b.leases }
 
 // Serve implements Broker.
 func (b *JetStream) Serve(context string, partition int, handle func(*Request)) (func(), error) {
+	var gate sync.Mutex // held while handle runs: the library may still deliver after a drain that took too long
+	stopped := false
 	sub, err := b.Commands.Subscribe(events.CommandSubject(context, partition), func(m *nats.Msg) {
+		gate.Lock()
+		defer gate.Unlock()
+		if stopped {
+			if m.Reply != "" {
+				if err := b.Commands.Publish(m.Reply, problemBody(events.ErrOverloaded.Refuse("", "", ""))); err != nil {
+					b.Log.Warn().Err(err).Msg("answer not sent")
+				}
+			}
+			return
+		}
 		r := &Request{}
 		if m.Reply != "" {
 			reply := m.Reply
@@ -140,6 +153,11 @@ func (b *JetStream) Serve(context string, partition int, handle func(*Request)) 
 		return nil, fmt.Errorf("ledger: serve: %w", err)
 	}
 	return func() {
+		defer func() {
+			gate.Lock()
+			defer gate.Unlock()
+			stopped = true
+		}()
 		closed := make(chan struct{})
 		sub.SetClosedHandler(func(string) { close(closed) })
 		if err := sub.Drain(); err != nil { // the connection is gone: nothing more will come
