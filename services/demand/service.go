@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
@@ -24,16 +25,50 @@ func New(deps Deps) app.Service {
 		Path:    Path,
 		Create:  Create,
 		Amend:   Amend,
-		Prepare: preparer{deps}.prepare,
+		Prepare: (&preparer{Deps: deps, known: make(map[string]knownEnterprise)}).prepare,
 		Index:   Index,
 	}
 }
 
-type preparer struct{ Deps }
+type preparer struct {
+	Deps
+	mu    sync.Mutex
+	known map[string]knownEnterprise
+}
+
+// knownEnterprise is a decoded document: one enterprise says several things of one demand, and decoding costs as much as deciding.
+type knownEnterprise struct {
+	version uint64
+	doc     *enterpriseDoc // never changed
+}
+
+// knownMax bounds the decoded documents that are kept, about 1 KiB each.
+const knownMax = 4096
+
+// decoded returns the document in Go form, from before where it is the same version.
+func (p *preparer) decoded(id string, version uint64, doc []byte) (*enterpriseDoc, error) {
+	p.mu.Lock()
+	known, ok := p.known[id]
+	p.mu.Unlock()
+	if ok && known.version == version {
+		return known.doc, nil
+	}
+	e := new(enterpriseDoc)
+	if err := json.Unmarshal(doc, e); err != nil {
+		return nil, fmt.Errorf("demand: document of enterprise %s: %w", id, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.known) >= knownMax {
+		clear(p.known)
+	}
+	p.known[id] = knownEnterprise{version, e}
+	return e, nil
+}
 
 // prepare looks up what a decision rests on: the enterprise of what is published or amended, or for which a user acts; the
 // party of an offer for which a party acts.
-func (p preparer) prepare(ctx context.Context, c *step.Command) error {
+func (p *preparer) prepare(ctx context.Context, c *step.Command) error {
 	_, user := c.Actor.User()
 	_, party := c.Actor.Party()
 	switch d := c.Data.(type) {
@@ -78,12 +113,15 @@ type enterpriseDoc struct {
 	Authorisations []events.Authorisation `json:"authorisations"`
 }
 
-func (p preparer) enterprise(ctx context.Context, c *step.Command, id string) error {
-	var doc enterpriseDoc
-	version, position, err := p.read(ctx, "enterprise", id, &doc)
+func (p *preparer) enterprise(ctx context.Context, c *step.Command, id string) error {
+	raw, version, position, err := p.Lookup.Document(ctx, "enterprise", id)
 	if errors.Is(err, store.ErrNotFound) {
 		return events.ErrNotFound.Refusef("/enterprise", "没有登记编号为 %s 的企业", "no enterprise is registered under %s", id)
 	}
+	if err != nil {
+		return fmt.Errorf("demand: looking up enterprise %s: %w", id, err)
+	}
+	doc, err := p.decoded(id, version, raw)
 	if err != nil {
 		return err
 	}
@@ -111,16 +149,16 @@ type demandDoc struct {
 	Fills      map[string]Fill `json:"fills"`
 }
 
-func (p preparer) demand(ctx context.Context, id string) (demandDoc, error) {
+func (p *preparer) demand(ctx context.Context, id string) (demandDoc, error) {
 	var doc demandDoc
-	_, _, err := p.read(ctx, "demand", id, &doc)
+	err := p.read(ctx, "demand", id, &doc)
 	if errors.Is(err, store.ErrNotFound) {
 		return doc, unknown(id)
 	}
 	return doc, err
 }
 
-func (p preparer) ofDemand(ctx context.Context, c *step.Command) error {
+func (p *preparer) ofDemand(ctx context.Context, c *step.Command) error {
 	doc, err := p.demand(ctx, c.Subject)
 	if err != nil {
 		return err
@@ -128,7 +166,7 @@ func (p preparer) ofDemand(ctx context.Context, c *step.Command) error {
 	return p.enterprise(ctx, c, doc.Enterprise)
 }
 
-func (p preparer) ofHold(ctx context.Context, c *step.Command, hold string) error {
+func (p *preparer) ofHold(ctx context.Context, c *step.Command, hold string) error {
 	doc, err := p.demand(ctx, c.Subject)
 	if err != nil {
 		return err
@@ -143,14 +181,14 @@ func (p preparer) ofHold(ctx context.Context, c *step.Command, hold string) erro
 	return p.offer(ctx, c, offer)
 }
 
-func (p preparer) offer(ctx context.Context, c *step.Command, id string) error {
+func (p *preparer) offer(ctx context.Context, c *step.Command, id string) error {
 	if !events.ValidID(id) {
 		return events.ErrID.Refuse("/offer", "产品编号含有不允许的字符", "the offer's id has characters that are not allowed")
 	}
 	var doc struct {
 		Party string `json:"party"`
 	}
-	_, _, err := p.read(ctx, "offer", id, &doc)
+	err := p.read(ctx, "offer", id, &doc)
 	if errors.Is(err, store.ErrNotFound) {
 		return events.ErrNotFound.Refusef("/offer", "没有编号为 %s 的产品", "there is no offer %s", id)
 	}
@@ -161,13 +199,13 @@ func (p preparer) offer(ctx context.Context, c *step.Command, id string) error {
 	return nil
 }
 
-func (p preparer) read(ctx context.Context, context, id string, into any) (version uint64, position string, err error) {
-	doc, version, position, err := p.Lookup.Document(ctx, context, id)
+func (p *preparer) read(ctx context.Context, context, id string, into any) error {
+	doc, _, _, err := p.Lookup.Document(ctx, context, id)
 	if err != nil {
-		return 0, "", fmt.Errorf("demand: looking up %s %s: %w", context, id, err)
+		return fmt.Errorf("demand: looking up %s %s: %w", context, id, err)
 	}
 	if err := json.Unmarshal(doc, into); err != nil {
-		return 0, "", fmt.Errorf("demand: document of %s %s: %w", context, id, err)
+		return fmt.Errorf("demand: document of %s %s: %w", context, id, err)
 	}
-	return version, position, nil
+	return nil
 }

@@ -164,3 +164,34 @@ func TestService(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 }
+
+// versioned is a Lookup of one enterprise whose document moves on.
+type versioned struct {
+	version uint64
+	region  string
+}
+
+func (v *versioned) Document(context.Context, string, string) ([]byte, uint64, string, error) {
+	return fmt.Appendf(nil, `{"name":"示例","region":%q,"status":"active"}`, v.region), v.version, "enterprise.0:9", nil
+}
+
+// TestPrepareSeesANewVersion: decoded documents are kept by version; a moved-on enterprise is read anew.
+func TestPrepareSeesANewVersion(t *testing.T) {
+	t.Parallel()
+	lookup := &versioned{version: 1, region: "330106"}
+	prepare := New(Deps{Lookup: lookup}).Prepare
+	for _, c := range []struct {
+		version uint64
+		region  string
+	}{{1, "330106"}, {1, "330106"}, {2, "440300"}, {3, "110108"}} {
+		lookup.version, lookup.region = c.version, c.region
+		command := &step.Command{Type: events.TypePublishDemand, Subject: "d1", Actor: step.Operator, Data: &events.PublishDemand{ID: "d1", Enterprise: "x-1"}}
+		if err := prepare(t.Context(), command); err != nil {
+			t.Fatal(err)
+		}
+		facts := command.Facts.(*Facts)
+		if facts.Enterprise.Region != c.region || facts.Enterprise.Version != c.version {
+			t.Errorf("version %d: %+v", c.version, facts.Enterprise)
+		}
+	}
+}
