@@ -3,6 +3,7 @@ package demand
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
