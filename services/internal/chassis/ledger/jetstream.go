@@ -316,8 +316,14 @@ const (
 // follow reads a stream in order, from one goroutine, and finds its place again by itself after a reconnect or a restart of the broker.
 // (The library's ordered consumer runs the handlers of its old and its new subscription side by side when it resets: a message
 // can overtake the one before it, or be visited at the same time.)
+//
+// A stream that has been made anew meanwhile is another one, whatever its sequences: the reader is told and begins again by itself.
 func follow(ctx context.Context, js jetstream.JetStream, stream, subject string, after uint64, visit func(m jetstream.Msg, sequence uint64) error) error {
 	last := after
+	made, err := madeAt(ctx, js, stream)
+	if err != nil {
+		return fmt.Errorf("ledger: follow %s: %w", stream, err)
+	}
 	for begun := false; ; begun = true {
 		err := followOnce(ctx, js, stream, subject, &last, visit)
 		var lost *lostPlace
@@ -334,7 +340,23 @@ func follow(ctx context.Context, js jetstream.JetStream, stream, subject string,
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		if now, err := madeAt(ctx, js, stream); err == nil && !now.Equal(made) {
+			return fmt.Errorf("ledger: follow %s: %w", stream, errMadeAnew)
+		}
 	}
+}
+
+var errMadeAnew = errors.New("the stream has been made anew")
+
+// madeAt is when a stream was made.
+func madeAt(ctx context.Context, js jetstream.JetStream, stream string) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	s, err := js.Stream(ctx, stream)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return s.CachedInfo().Created, nil
 }
 
 // lostPlace is why a reader must begin again behind the last message it visited.
