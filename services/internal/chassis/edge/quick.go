@@ -4,33 +4,43 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
-	"unicode/utf8"
 )
 
-// quick is one schema in the form that says yes fast. It knows the keywords our schemas use and no other, and it never refuses:
-// what it does not accept goes to the schema library, which decides and words the fault. The library alone takes several times
-// as long for a valid payload, and nearly all payloads are valid. A test and a fuzz target hold that whatever quick accepts
-// the library accepts.
+// quick is one schema in the form that says yes fast: it walks the text of a payload once and builds nothing. It knows the keywords
+// our schemas use and no other, and it never refuses: what it does not accept goes to the schema library, which decides and words
+// the fault. The library alone takes many times as long for a valid payload, and nearly all payloads are valid. Tests and a fuzz
+// target hold that whatever quick accepts the library accepts.
 type quick struct {
-	kind                 string // object, array, string, integer, boolean; "" where a $ref says it
-	ref                  *quick
-	properties           map[string]*quick
-	patterns             []quickPattern // of property names
-	required             []string
-	items                *quick
-	unique               bool
-	enum                 []string
-	pattern              *regexp.Regexp
+	kind       string // object, array, string, integer or boolean
+	properties map[string]property
+	required   uint64         // the bits of the properties that must be there
+	names      *namedProperty // how other properties may be called; nil: there are none
+	items      *quick
+	unique     bool
+	enum       []string
+	pattern    matcher // nil: every text
+
 	lengthMin, lengthMax int // characters, items or properties, by kind
 	minimum, maximum     int64
 }
 
-type quickPattern struct {
-	name  *regexp.Regexp
+type property struct {
+	value *quick
+	bit   uint64 // one of its own for each property of an object
+}
+
+type namedProperty struct {
+	name  matcher
 	value *quick
 }
+
+// Bounds of what quick takes on.
+const (
+	propertiesMax = 64 // of one schema: a bit for each
+	uniqueMax     = 64 // items of a list without repetition: comparing each with each pays for short lists only
+	digitsMax     = 18 // of an integer: 64 bits hold every one of that length
+)
 
 // compileQuick reads the schema with an id. An error means that the schema uses something quick does not know: the library
 // then judges every payload, slower and as well.
@@ -59,59 +69,101 @@ func quickOf(doc any, seen map[string]*quick) (*quick, error) {
 	if !ok {
 		return nil, fmt.Errorf("%v is no schema", doc)
 	}
+	if ref, ok := schema["$ref"]; ok {
+		return quickRef(ref, schema, seen)
+	}
 	q := &quick{lengthMax: 1 << 30, minimum: -1 << 62, maximum: 1 << 62}
+	var err error
+	if q.kind, err = as[string](schema["type"]); err != nil {
+		return nil, fmt.Errorf("type: %w", err)
+	}
 	for keyword, value := range schema {
 		if err := q.keyword(keyword, value, seen); err != nil {
 			return nil, fmt.Errorf("%s: %w", keyword, err)
 		}
 	}
-	if q.kind == "object" && schema["additionalProperties"] != false {
-		return nil, errors.New("an open object")
-	}
-	if len(q.patterns) > 1 { // a name may match several, and then all of them count
-		return nil, errors.New("more than one pattern of names")
+	switch q.kind {
+	case "object":
+		return q, q.finishObject(schema)
+	case "array":
+		q.lengthMax = min(q.lengthMax, itemsMax) // decodeAny refuses more
+		if q.items == nil || q.unique && q.items.kind != "string" {
+			return nil, errors.New("a list of anything, or one without repetition of other things than strings")
+		}
+	case "string", "integer", "boolean":
+	default:
+		return nil, fmt.Errorf("unknown type %s", q.kind)
 	}
 	return q, nil
 }
 
-func (q *quick) keyword(keyword string, value any, seen map[string]*quick) (err error) {
+// quickRef takes a reference that stands alone: conditions beside it would be a second schema for the same value.
+func quickRef(ref any, schema map[string]any, seen map[string]*quick) (*quick, error) {
+	for keyword := range schema {
+		if keyword != "$ref" && !annotation(keyword) {
+			return nil, fmt.Errorf("$ref beside %s", keyword)
+		}
+	}
+	id, err := as[string](ref)
+	if err != nil {
+		return nil, fmt.Errorf("$ref: %w", err)
+	}
+	return compileQuick(id, seen)
+}
+
+// finishObject does what needs all keywords of an object.
+func (q *quick) finishObject(schema map[string]any) error {
+	q.lengthMax = min(q.lengthMax, fieldsMax) // decodeAny refuses more
+	if schema["additionalProperties"] != false {
+		return errors.New("an open object")
+	}
+	if schema["required"] == nil {
+		return nil
+	}
+	required, err := texts(schema["required"])
+	if err != nil {
+		return fmt.Errorf("required: %w", err)
+	}
+	for _, name := range required {
+		p, ok := q.properties[name]
+		if !ok {
+			return fmt.Errorf("required: %s is not described", name)
+		}
+		q.required |= p.bit
+	}
+	return nil
+}
+
+// annotation reports keywords that hold nobody to anything.
+func annotation(keyword string) bool {
 	switch keyword {
 	case "$schema", "$id", "title", "x-title-zh", "description", "x-dataclass":
-	case "type":
-		q.kind, err = as[string](value)
-	case "$ref":
-		var id string
-		if id, err = as[string](value); err == nil {
-			q.ref, err = compileQuick(id, seen)
-		}
+		return true
+	}
+	return false
+}
+
+// keywordKinds says what a keyword is about: about anything else it would say nothing.
+var keywordKinds = map[string]string{
+	"properties": "object", "patternProperties": "object", "additionalProperties": "object", "required": "object", "minProperties": "object", "maxProperties": "object",
+	"items": "array", "uniqueItems": "array", "minItems": "array", "maxItems": "array",
+	"enum": "string", "pattern": "string", "minLength": "string", "maxLength": "string",
+	"minimum": "integer", "maximum": "integer",
+}
+
+func (q *quick) keyword(keyword string, value any, seen map[string]*quick) (err error) {
+	if keyword == "type" || annotation(keyword) {
+		return nil
+	}
+	if kind := keywordKinds[keyword]; kind != q.kind {
+		return fmt.Errorf("unknown keyword of type %s", q.kind)
+	}
+	switch keyword {
+	case "additionalProperties", "required": // finishObject reads them
 	case "properties":
-		q.properties = map[string]*quick{}
-		var all map[string]any
-		all, err = as[map[string]any](value)
-		for name, sub := range all {
-			if q.properties[name], err = quickOf(sub, seen); err != nil {
-				return err
-			}
-		}
+		err = q.readProperties(value, seen)
 	case "patternProperties":
-		var all map[string]any
-		all, err = as[map[string]any](value)
-		for name, sub := range all {
-			p := quickPattern{}
-			if p.name, err = regexp.Compile(name); err != nil {
-				return err
-			}
-			if p.value, err = quickOf(sub, seen); err != nil {
-				return err
-			}
-			q.patterns = append(q.patterns, p)
-		}
-	case "additionalProperties":
-		if value != false {
-			err = fmt.Errorf("%v is not false", value)
-		}
-	case "required":
-		q.required, err = texts(value)
+		err = q.readNames(value, seen)
 	case "enum":
 		q.enum, err = texts(value)
 	case "items":
@@ -119,9 +171,9 @@ func (q *quick) keyword(keyword string, value any, seen map[string]*quick) (err 
 	case "uniqueItems":
 		q.unique, err = as[bool](value)
 	case "pattern":
-		var s string
-		if s, err = as[string](value); err == nil {
-			q.pattern, err = regexp.Compile(s)
+		var expr string
+		if expr, err = as[string](value); err == nil {
+			q.pattern, err = compilePattern(expr)
 		}
 	case "minLength", "minItems", "minProperties":
 		q.lengthMin, err = number[int](value)
@@ -131,10 +183,48 @@ func (q *quick) keyword(keyword string, value any, seen map[string]*quick) (err 
 		q.minimum, err = number[int64](value)
 	case "maximum":
 		q.maximum, err = number[int64](value)
-	default:
-		err = errors.New("unknown keyword")
 	}
 	return err
+}
+
+func (q *quick) readProperties(value any, seen map[string]*quick) error {
+	all, err := as[map[string]any](value)
+	if err != nil {
+		return err
+	}
+	if len(all) > propertiesMax {
+		return fmt.Errorf("%d properties", len(all))
+	}
+	q.properties = make(map[string]property, len(all))
+	for name, sub := range all {
+		p := property{bit: 1 << len(q.properties)}
+		if p.value, err = quickOf(sub, seen); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		q.properties[name] = p
+	}
+	return nil
+}
+
+// readNames takes one pattern of names: a name may match several, and then all of them count.
+func (q *quick) readNames(value any, seen map[string]*quick) error {
+	all, err := as[map[string]any](value)
+	if err != nil {
+		return err
+	}
+	if len(all) != 1 {
+		return fmt.Errorf("%d patterns of names", len(all))
+	}
+	for expr, sub := range all {
+		q.names = &namedProperty{}
+		if q.names.name, err = compilePattern(expr); err != nil {
+			return err
+		}
+		if q.names.value, err = quickOf(sub, seen); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func as[T any](value any) (T, error) {
@@ -166,103 +256,4 @@ func number[T int | int64](value any) (T, error) {
 	}
 	i, err := strconv.ParseInt(string(n), 10, 64)
 	return T(i), err
-}
-
-// accepts reports that v surely follows the schema; false means that somebody else has to look.
-func (q *quick) accepts(v any) bool {
-	if q.ref != nil && !q.ref.accepts(v) {
-		return false
-	}
-	switch q.kind {
-	case "":
-		return q.ref != nil
-	case "object":
-		x, ok := v.(map[string]any)
-		return ok && q.acceptsObject(x)
-	case "array":
-		x, ok := v.([]any)
-		return ok && q.acceptsArray(x)
-	case "string":
-		x, ok := v.(string)
-		return ok && q.acceptsText(x)
-	case "integer":
-		x, ok := v.(json.Number)
-		if !ok {
-			return false
-		}
-		n, err := strconv.ParseInt(string(x), 10, 64)
-		return err == nil && n >= q.minimum && n <= q.maximum
-	case "boolean":
-		_, ok := v.(bool)
-		return ok
-	}
-	return false
-}
-
-func (q *quick) acceptsObject(x map[string]any) bool {
-	if len(x) < q.lengthMin || len(x) > q.lengthMax {
-		return false
-	}
-	for _, name := range q.required {
-		if _, ok := x[name]; !ok {
-			return false
-		}
-	}
-fields:
-	for name, v := range x {
-		if p, ok := q.properties[name]; ok {
-			if !p.accepts(v) {
-				return false
-			}
-			continue
-		}
-		for _, p := range q.patterns {
-			if p.name.MatchString(name) && p.value.accepts(v) {
-				continue fields
-			}
-		}
-		return false
-	}
-	return true
-}
-
-// acceptsArray compares items for uniqueness where they are strings; others are left to the library.
-func (q *quick) acceptsArray(x []any) bool {
-	if len(x) < q.lengthMin || len(x) > q.lengthMax || q.items == nil {
-		return false
-	}
-	for i, v := range x {
-		if !q.items.accepts(v) {
-			return false
-		}
-		if !q.unique {
-			continue
-		}
-		s, ok := v.(string)
-		if !ok || i > 32 { // comparing each with each pays for short lists only
-			return false
-		}
-		for _, before := range x[:i] {
-			if before == any(s) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func (q *quick) acceptsText(x string) bool {
-	if q.enum != nil {
-		found := false
-		for _, e := range q.enum {
-			found = found || e == x
-		}
-		if !found {
-			return false
-		}
-	}
-	if n := utf8.RuneCountInString(x); n < q.lengthMin || n > q.lengthMax {
-		return false
-	}
-	return q.pattern == nil || q.pattern.MatchString(x)
 }

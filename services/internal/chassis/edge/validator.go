@@ -63,18 +63,10 @@ func New() (*Validator, error) {
 	return v, nil
 }
 
-// Command checks the payload of a command that came through a door and returns a pointer to its Go type. The error is an
-// *events.Problem: ErrUnknownType, ErrInternalType, what Payload refuses.
-func (v *Validator) Command(typ string, data []byte) (any, error) {
-	if c, ok := v.types[typ]; ok && c.entry.Internal {
-		return nil, events.ErrInternalType.Refusef("", "%s", "%s", typ)
-	}
-	return v.Payload(typ, data)
-}
-
-// Payload is Command for callers that have made sure of the sender: it takes the commands that only the system may give, too.
-// It refuses with ErrUnknownType, ErrTooLarge, what events.CheckJSON refuses, ErrSchema, and where a field has a refusal of its
-// own, with that: ErrMoney, ErrCurrency, ErrID, ErrRegion, ErrIndustry, ErrUSCC, ErrCode, ErrDates.
+// Payload checks the payload of a command and returns a pointer to its Go type. Who may give the command is for the caller to
+// judge: the commands that only the system may give are taken, too. The error is an *events.Problem: ErrUnknownType, ErrTooLarge,
+// what events.CheckJSON refuses, ErrSchema, and where a field has a refusal of its own, that: ErrMoney, ErrCurrency, ErrID,
+// ErrRegion, ErrIndustry, ErrUSCC, ErrCode, ErrDates.
 func (v *Validator) Payload(typ string, data []byte) (any, error) {
 	c, ok := v.types[typ]
 	if !ok {
@@ -86,12 +78,10 @@ func (v *Validator) Payload(typ string, data []byte) (any, error) {
 	if err := events.CheckJSON(data, events.MaxDepth); err != nil {
 		return nil, err
 	}
-	value, refused := decodeAny(data)
-	if refused != nil {
-		return nil, refused
-	}
-	if err := c.judge(value); err != nil {
-		return nil, err
+	if q, err := c.quick(); err != nil || !q.accepts(data) {
+		if err := c.judge(data); err != nil {
+			return nil, err
+		}
 	}
 	payload := c.entry.New()
 	if err := json.Unmarshal(data, payload); err != nil {
@@ -100,10 +90,11 @@ func (v *Validator) Payload(typ string, data []byte) (any, error) {
 	return payload, nil
 }
 
-// judge holds a value to the schema: quickly where it is valid, as nearly all are, else by the library.
-func (c *checked) judge(value any) error {
-	if q, err := c.quick(); err == nil && q.accepts(value) {
-		return nil
+// judge holds checked text to the schema by the library, which is slow and words what is wrong.
+func (c *checked) judge(data []byte) error {
+	value, refused := decodeAny(data)
+	if refused != nil {
+		return refused
 	}
 	schema, err := c.compile()
 	if err != nil { // a schema of ours is wrong: tests compile them all

@@ -133,8 +133,6 @@ func TestBadInput(t *testing.T) {
 		{"unknown type", "jieli.demand.imagine.v1", `{}`, events.ErrUnknownType, ""},
 		{"no type", "", `{}`, events.ErrUnknownType, ""},
 		{"an event is not a command", events.TypeDemandPublished, `{}`, events.ErrUnknownType, ""},
-		{"internal command", events.TypeRecommend, `{}`, events.ErrInternalType, ""},
-		{"timer's command", events.TypeExpireDemand, `{}`, events.ErrInternalType, ""},
 		{"over the limit", events.TypePublishDemand, demand + strings.Repeat(" ", PayloadBytesMax), events.ErrTooLarge, ""},
 		{"empty", events.TypePublishDemand, ``, events.ErrMalformed, ""},
 		{"not JSON", events.TypePublishDemand, `<demand/>`, events.ErrMalformed, ""},
@@ -183,7 +181,7 @@ func TestBadInput(t *testing.T) {
 	v := newValidator(t)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			payload, err := v.Command(c.typ, []byte(c.data))
+			payload, err := v.Payload(c.typ, []byte(c.data))
 			p := problem(t, c.name, payload, err)
 			if !c.kind.Is(p) || c.field != "*" && p.Field != c.field {
 				t.Errorf("refused as %v, want %s at %q", p, c.kind.Code, c.field)
@@ -226,7 +224,7 @@ func TestFirstFaultIsAlwaysTheSame(t *testing.T) {
 	v := newValidator(t)
 	data := []byte(`{"zebra": 1, "colour": 2, "instruments": [], "amount": {"amount": "-1", "currency": "x"}, "valid_until": 3}`)
 	for range 50 { // the library walks maps
-		_, err := v.Command(events.TypePublishDemand, data)
+		_, err := v.Payload(events.TypePublishDemand, data)
 		if p := problem(t, "many faults", nil, err); p.Field != "/amount/amount" || !events.ErrMoney.Is(p) {
 			t.Fatalf("refused as %v", p)
 		}
@@ -235,17 +233,17 @@ func TestFirstFaultIsAlwaysTheSame(t *testing.T) {
 
 func TestRefusalsSpeakBothLanguages(t *testing.T) {
 	v := newValidator(t)
-	_, err := v.Command(events.TypeWithdrawDemand, []byte(`{"reason": "结清", "document": 7}`))
+	_, err := v.Payload(events.TypeWithdrawDemand, []byte(`{"reason": "结清", "document": 7}`))
 	p := problem(t, "type", nil, err)
 	if p.Detail != "类型应为字符串，收到数值" || p.DetailEN != "the type must be string, not number" {
 		t.Errorf("%q, %q", p.Detail, p.DetailEN)
 	}
-	_, err = v.Command(events.TypeConsent, []byte(`{"purpose": "resale", "until": "2027-01-01"}`))
+	_, err = v.Payload(events.TypeConsent, []byte(`{"purpose": "resale", "until": "2027-01-01"}`))
 	p = problem(t, "enum", nil, err)
 	if !strings.Contains(p.Detail, "matching、statistics") || !strings.Contains(p.DetailEN, "matching, statistics") {
 		t.Errorf("%q, %q", p.Detail, p.DetailEN)
 	}
-	_, err = v.Command(events.TypeWithdrawDemand, []byte(`{}`))
+	_, err = v.Payload(events.TypeWithdrawDemand, []byte(`{}`))
 	if p = problem(t, "required", nil, err); p.Field != "/reason" || p.Detail != "缺少必填字段 reason" {
 		t.Errorf("%v %q", p, p.Detail)
 	}
@@ -263,7 +261,7 @@ func TestManyAtOnce(t *testing.T) {
 	for range 32 {
 		for typ, b := range data {
 			wg.Go(func() {
-				if _, err := v.Command(typ, b); err != nil {
+				if _, err := v.Payload(typ, b); err != nil {
 					failures <- fmt.Errorf("%s: %w", typ, err)
 				}
 			})
@@ -292,14 +290,14 @@ func TestEverySchemaCompiles(t *testing.T) {
 	}
 }
 
-func FuzzCommand(f *testing.F) {
+func FuzzPayload(f *testing.F) {
 	v := newValidator(f)
 	for _, name := range []string{"demand/publish/valid-loan.json", "demand/publish/valid-equity.json"} {
 		f.Add(readExample(f, name))
 	}
 	f.Add([]byte(`{"amount": {"amount": "1e5", "currency": ""}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		payload, err := v.Command(events.TypePublishDemand, data)
+		payload, err := v.Payload(events.TypePublishDemand, data)
 		if err != nil {
 			problem(t, "fuzz", payload, err)
 			return
@@ -308,14 +306,14 @@ func FuzzCommand(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, err := v.Command(events.TypePublishDemand, again)
+		back, err := v.Payload(events.TypePublishDemand, again)
 		if written, _ := json.Marshal(back); err != nil || string(written) != string(again) {
 			t.Fatalf("what was accepted is not accepted as written again: %v\n%s\n%s", err, data, again)
 		}
 	})
 }
 
-func BenchmarkCommand(b *testing.B) {
+func BenchmarkPayload(b *testing.B) {
 	v := newValidator(b)
 	for _, c := range []struct{ name, typ, example string }{
 		{"demand.publish", events.TypePublishDemand, "demand/publish/valid-loan.json"},
@@ -327,7 +325,7 @@ func BenchmarkCommand(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(data)))
 			for b.Loop() {
-				if _, err := v.Command(c.typ, data); err != nil {
+				if _, err := v.Payload(c.typ, data); err != nil {
 					b.Fatal(err)
 				}
 			}
