@@ -240,12 +240,17 @@ func TestStopOutlastsDrain(t *testing.T) {
 	}
 }
 
-// onBoth runs a component test over memory and over a real broker in process.
+// onBoth runs a component test over memory and over a real broker in process, with leases that outlive a busy machine.
 func onBoth(t *testing.T, run func(t *testing.T, b ledgertest.Opened)) {
+	onBothFor(t, 20*time.Second, run)
+}
+
+func onBothFor(t *testing.T, ttl time.Duration, run func(t *testing.T, b ledgertest.Opened)) {
+	t.Parallel()
 	for _, b := range backends[:2] {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			run(t, b.open(t, time.Second))
+			run(t, b.open(t, ttl))
 		})
 	}
 }

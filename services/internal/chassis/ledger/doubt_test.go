@@ -57,7 +57,7 @@ func TestInDoubt(t *testing.T) {
 
 // TestNotStoredForLong: the same commit is sent again until it is stored, and only that one.
 func TestNotStoredForLong(t *testing.T) {
-	faulty := ledgertest.NewFaulty(ledger.NewMemory(time.Second))
+	faulty := ledgertest.NewFaulty(ledger.NewMemory(20 * time.Second))
 	openNode(t, faulty, t.TempDir())
 	var bodies []string
 	faulty.OnAppend(func(ctx context.Context, a *ledgertest.Append) (uint64, error) {
@@ -286,7 +286,7 @@ func TestLogShrinksUnderWriter(t *testing.T) {
 			func(context.Context, *ledgertest.Append) (uint64, error) { return 1, nil }, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			faulty := ledgertest.NewFaulty(ledger.NewMemory(time.Second))
+			faulty := ledgertest.NewFaulty(ledger.NewMemory(20 * time.Second))
 			n := openNode(t, faulty, t.TempDir())
 			bank := newBank(t, faulty, 1)
 			bank.must(deposit("a", "r0", 1))

@@ -127,7 +127,7 @@ func TestRepeated(t *testing.T) {
 
 // TestSameIDInOneGroup: asked twice while it waits, a command is decided once.
 func TestSameIDInOneGroup(t *testing.T) {
-	faulty := ledgertest.NewFaulty(ledger.NewMemory(time.Second))
+	faulty := ledgertest.NewFaulty(ledger.NewMemory(20 * time.Second))
 	openNode(t, faulty, t.TempDir())
 	held := hold(faulty)
 	bank := newBank(t, faulty, 1)
@@ -289,7 +289,7 @@ func elsewhere(key string, partitions int) string {
 
 // TestPrepareRefuses: what Prepare refuses is a refusal at the edge; what it fails on is unavailable.
 func TestPrepareRefuses(t *testing.T) {
-	m := ledger.NewMemory(time.Second)
+	m := ledger.NewMemory(20 * time.Second)
 	n := openNode(t, m, t.TempDir(), func(c *ledger.Config) {
 		c.Prepare = func(_ context.Context, c *step.Command) error {
 			switch c.Subject {
@@ -423,7 +423,7 @@ func TestLargeGroups(t *testing.T) {
 
 // TestOverloaded: a full queue refuses at once; everybody gets an answer, and none of the refused is done.
 func TestOverloaded(t *testing.T) {
-	faulty := ledgertest.NewFaulty(ledger.NewMemory(time.Second))
+	faulty := ledgertest.NewFaulty(ledger.NewMemory(20 * time.Second))
 	n := openNode(t, faulty, t.TempDir())
 	held := hold(faulty)
 	bank := newBank(t, faulty, 1)
@@ -547,7 +547,7 @@ func TestCloseDrains(t *testing.T) {
 
 // TestCloseWaitsForRepeats: an answer that is read back from the log is given before Close returns.
 func TestCloseWaitsForRepeats(t *testing.T) {
-	faulty := ledgertest.NewFaulty(ledger.NewMemory(time.Second))
+	faulty := ledgertest.NewFaulty(ledger.NewMemory(20 * time.Second))
 	n := openNode(t, faulty, t.TempDir())
 	bank := newBank(t, faulty, 1)
 	c := note("a", "x")
@@ -588,7 +588,7 @@ func TestCloseWaitsForRepeats(t *testing.T) {
 
 // TestTakeover: when a writer dies without a word, another takes its partition once the lease has run out, and goes on where it stopped.
 func TestTakeover(t *testing.T) {
-	onBoth(t, func(t *testing.T, b ledgertest.Opened) {
+	onBothFor(t, time.Second, func(t *testing.T, b ledgertest.Opened) {
 		first := openNode(t, ledgertest.Dying{Broker: b}, t.TempDir(), withOwner("a"))
 		bank := newBank(t, b, 1)
 		before := deposit("a", "r1", 10)

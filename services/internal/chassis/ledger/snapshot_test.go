@@ -59,7 +59,7 @@ func TestSnapshotAndTail(t *testing.T) {
 
 // TestSnapshotAtClose: enough events since the last one make a snapshot at the end, and the next start uses it.
 func TestSnapshotAtClose(t *testing.T) {
-	b := ledger.NewMemory(time.Second)
+	b := ledger.NewMemory(20 * time.Second)
 	dir := t.TempDir()
 	n := openNode(t, b, dir)
 	bank := newBank(t, b, 1)
@@ -87,7 +87,7 @@ func TestSnapshotAtClose(t *testing.T) {
 
 // TestSnapshotIgnored: a snapshot that does not fit is a cache that missed.
 func TestSnapshotIgnored(t *testing.T) {
-	b := ledger.NewMemory(time.Second)
+	b := ledger.NewMemory(20 * time.Second)
 	dir := t.TempDir()
 	three(t, b, dir)
 	whole := refold(t, b, 1, 0)
@@ -134,7 +134,7 @@ func flip(b []byte, at int) []byte {
 // two has lost something.
 func TestSnapshotOfAnotherLog(t *testing.T) {
 	build := func(commits int) (*ledger.Memory, *ledger.Fold) {
-		m := ledger.NewMemory(time.Second)
+		m := ledger.NewMemory(20 * time.Second)
 		n := openNode(t, m, t.TempDir())
 		bank := newBank(t, m, 1)
 		for i := range commits {

@@ -89,11 +89,11 @@ func TestKnownCommitsMissing(t *testing.T) {
 		t.Run("heads file ahead", func(t *testing.T) {
 			dir := t.TempDir()
 			writeHeads(t, dir, ledger.Head{Sequence: 7, Number: 6, Hash: hash})
-			missing(t, refuses(t, b, dir), 3, "heads file", "commits 4 to 6 are missing", "sequence 7", "abababab", "自第 4 号提交起缺失")
+			missing(t, refuses(t, b, dir), 3, "heads file", "commits 4 to 6 are missing", "sequence 7", "缺少第 4 至 6 号提交")
 		})
 		t.Run("witness ahead", func(t *testing.T) {
 			witness := func(context.Context, string) (ledger.Head, string) { return ledger.Head{Sequence: 5}, "events stream" }
-			missing(t, refuses(t, b, dir, func(c *ledger.Config) { c.Witness = witness }), 3, "events stream", "commits 4 are missing", "sequence 5")
+			missing(t, refuses(t, b, dir, func(c *ledger.Config) { c.Witness = witness }), 3, "events stream", "commits 4 and later are missing", "sequence 5")
 		})
 		t.Run("witness behind", func(t *testing.T) {
 			witness := func(context.Context, string) (ledger.Head, string) { return ledger.Head{Sequence: 2}, "events stream" }

@@ -137,7 +137,7 @@ func TestRefusedTimer(t *testing.T) {
 
 // TestRefusedTimerDelaysNobody: while a refused timer rests, another one that comes due is done at its time.
 func TestRefusedTimerDelaysNobody(t *testing.T) {
-	b := ledger.NewMemory(time.Second)
+	b := ledger.NewMemory(20 * time.Second)
 	w := newTimed(t, b)
 	openNode(t, b, t.TempDir(), withClock(w))
 	w.bank.must(depositUntil("frozen", "r", 10, w.at(time.Minute)))
