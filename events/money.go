@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -127,8 +128,15 @@ func (m Money) MarshalJSON() ([]byte, error) {
 	return append(b, `"}`...), nil
 }
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON reads what MarshalJSON writes, and every other JSON text of the same meaning.
 func (m *Money) UnmarshalJSON(b []byte) error {
+	if amount, currency, ok := plainMoney(b); ok {
+		parsed, err := ParseMoney(amount, currency)
+		if err == nil {
+			*m = parsed
+		}
+		return err
+	}
 	var raw struct {
 		Amount   string `json:"amount"`
 		Currency string `json:"currency"`
@@ -142,4 +150,22 @@ func (m *Money) UnmarshalJSON(b []byte) error {
 	}
 	*m = parsed
 	return nil
+}
+
+// plainMoney takes the two members out of the form that MarshalJSON writes; anything else is left to encoding/json. Money is in
+// every payload, and this is most of what decoding it costs.
+func plainMoney(b []byte) (amount, currency string, ok bool) {
+	rest, ok := bytes.CutPrefix(b, []byte(`{"amount":"`))
+	if !ok {
+		return "", "", false
+	}
+	a, rest, ok := bytes.Cut(rest, []byte(`","currency":"`))
+	if !ok {
+		return "", "", false
+	}
+	c, ok := bytes.CutSuffix(rest, []byte(`"}`))
+	if !ok || bytes.ContainsAny(a, `"\\`) || bytes.ContainsAny(c, `"\\`) {
+		return "", "", false
+	}
+	return string(a), string(c), true
 }

@@ -103,3 +103,23 @@ func TestMoneyText(t *testing.T) {
 		t.Error("IsZero")
 	}
 }
+
+// TestMoneyReadsEveryForm: the quick reader and encoding/json agree on forms with blanks, another order, escapes and repeated quotes.
+func TestMoneyReadsEveryForm(t *testing.T) {
+	want := Money{500, "CNY"}
+	for _, form := range []string{
+		`{"amount":"5.00","currency":"CNY"}`, `{"amount":"5","currency":"CNY"}`, `{ "amount" : "5.00", "currency": "CNY" }`,
+		`{"currency":"CNY","amount":"5.00"}`, `{"amount":"\u0035.00","currency":"C\u004eY"}`,
+	} {
+		var m Money
+		if err := json.Unmarshal([]byte(form), &m); err != nil || m != want {
+			t.Errorf("%s: %v, %v", form, m, err)
+		}
+	}
+	for _, form := range []string{`{"amount":"5.00","currency":"CNY","x":"}`, `{"amount":"5\"","currency":"CNY"}`, `{"amount":"5.00","currency":"CNY\"}`, `{"amount":"5.00","currency":"CN\\Y"}`, `{}`, `"5.00"`} {
+		m := want
+		if err := m.UnmarshalJSON([]byte(form)); err == nil {
+			t.Errorf("%s was read as %v", form, m)
+		}
+	}
+}

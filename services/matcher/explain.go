@@ -110,6 +110,10 @@ func (q *query) implicit(o *Offer) []ClauseResult {
 		return events.Money{Minor: minor, Currency: m.Currency}.String()
 	}
 	open := cash(q.open, d.Terms.Amount)
+	least := "any" // part helps
+	if d.Terms.MinAmount != nil {
+		least = cash(q.need, d.Terms.Amount)
+	}
 	instrument := slices.Contains(d.instruments, o.Terms.Instrument)
 	currency := d.Terms.Amount.Currency == o.Terms.Capacity.Currency
 	status := "live"
@@ -128,8 +132,8 @@ func (q *query) implicit(o *Offer) []ClauseResult {
 		clauseResult("instrument", events.OpIn, o.Terms.Instrument, strings.Join(d.instruments, ","), instrument),
 		clauseResult("currency", "is", o.Terms.Capacity.Currency, d.Terms.Amount.Currency, currency),
 		clauseResult("ticket_min", events.OpMin, cash(r.minTicket, o.Terms.Capacity), open, currency && q.ticketMin(r)),
-		clauseResult("ticket_max", events.OpMax, cash(r.maxTicket, o.Terms.Capacity), cash(q.need, d.Terms.Amount), currency && q.ticketMax(r)),
-		clauseResult("capacity", events.OpMax, cash(r.remaining, o.Terms.Capacity), cash(q.need, d.Terms.Amount), currency && q.capacity(r)),
+		clauseResult("ticket_max", events.OpMax, cash(r.maxTicket, o.Terms.Capacity), least, currency && q.ticketMax(r)),
+		clauseResult("capacity", events.OpMax, cash(r.remaining, o.Terms.Capacity), least, currency && q.capacity(r)),
 		clauseResult("term", "overlaps", months(o.Terms.TermMonths), months(d.Terms.TermMonths), q.term(r)),
 		clauseResult("price", events.OpMin, basisPoints(o.Terms.MinPriceBP), basisPoints(d.Terms.MaxPriceBP), q.price(r)),
 	}

@@ -164,7 +164,7 @@ func (c *cli) explainCommand() *cobra.Command {
 
 // signs write operators for people.
 var signs = map[string]string{
-	events.OpMin: "≥", events.OpMax: "≤", events.OpIn: "∈", events.OpAny: "∩", events.OpAll: "⊇", "is": "=", "before": ">", "above": ">", "overlaps": "∩",
+	events.OpMin: "≥", events.OpMax: "≤", events.OpIn: "∈", events.OpAny: "∩", events.OpAll: "⊇", "is": "=", "before": "<", "above": ">", "overlaps": "∩",
 }
 
 func (c *cli) drawExplanation(e explanation) {
