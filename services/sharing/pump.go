@@ -102,13 +102,20 @@ func (p *Pump) once(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	failed := make(chan error, len(Sources)+1)
+	failed := make(chan error, len(Sources)+len(p.Views)+1)
 	run := func(f func() error) {
 		running.Add(1)
 		go func() {
 			defer running.Done()
 			failed <- f()
 		}()
+	}
+	for _, v := range p.Views { // a lost append must not wait for the next event to be noticed
+		watched, release := v.Stream.UntilFailed(ctx)
+		run(func() error {
+			<-watched.Done()
+			return release()
+		})
 	}
 	last, err := p.Grants.Info(ctx)
 	if err != nil {

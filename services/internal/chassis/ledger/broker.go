@@ -86,7 +86,8 @@ type Broker interface {
 	// OpenLog creates the log when it is absent. ErrPartitions when it exists with another count.
 	OpenLog(ctx context.Context, context string, partitions int) (Log, error)
 	Leases() Leases
-	// Serve hands the partition's commands to handle, which must not block for long. stop returns when handle will not be called again.
+	// Serve hands the partition's commands to handle, which must not block for long. Each command goes to one server, however many
+	// there are. stop returns when handle will not be called again.
 	Serve(context string, partition int, handle func(*Request)) (stop func(), err error)
 	// Send delivers a command and waits for the answer; ErrNobody when nobody serves the partition.
 	Send(ctx context.Context, context string, partition int, e *events.Event) (body []byte, err error)

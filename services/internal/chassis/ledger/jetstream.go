@@ -112,11 +112,15 @@ func (b *JetStream) OpenLog(ctx context.Context, context string, partitions int)
 // Leases implements Broker.
 func (b *JetStream) Leases() Leases { return b.leases }
 
+// writers is the queue group of a partition's writers: while two believe that it is theirs, a command goes to one of them, so that
+// "surely not done" from one cannot stand beside a commit of the other.
+const writers = "writers"
+
 // Serve implements Broker.
 func (b *JetStream) Serve(context string, partition int, handle func(*Request)) (func(), error) {
 	var gate sync.Mutex // held while handle runs: the library may still deliver after a drain that took too long
 	stopped := false
-	sub, err := b.Commands.Subscribe(events.CommandSubject(context, partition), func(m *nats.Msg) {
+	sub, err := b.Commands.QueueSubscribe(events.CommandSubject(context, partition), writers, func(m *nats.Msg) {
 		gate.Lock()
 		defer gate.Unlock()
 		if stopped {

@@ -15,6 +15,7 @@ type Memory struct {
 	logs    map[string]*memoryLog
 	leases  memoryLeases
 	serving map[string][]*memoryService
+	sent    int // takes turns among several servers of one partition
 	audits  []Audit
 }
 
@@ -53,7 +54,7 @@ type memoryService struct {
 	running sync.WaitGroup
 }
 
-// Serve implements Broker. With several servers on one partition all of them get every command, as with plain subscriptions.
+// Serve implements Broker.
 func (m *Memory) Serve(context string, partition int, handle func(*Request)) (func(), error) {
 	name := PartitionName(context, partition)
 	s := &memoryService{handle: handle}
@@ -76,19 +77,17 @@ func (m *Memory) Serve(context string, partition int, handle func(*Request)) (fu
 func (m *Memory) Send(ctx context.Context, context string, partition int, e *events.Event) ([]byte, error) {
 	m.mu.Lock()
 	list := m.serving[PartitionName(context, partition)]
-	for _, s := range list {
-		s.running.Add(1)
-	}
-	m.mu.Unlock()
 	if len(list) == 0 {
+		m.mu.Unlock()
 		return nil, ErrNobody
 	}
-	answer := make(chan []byte, len(list))
-	for _, s := range list {
-		copied := *e
-		s.handle(&Request{Event: copied, Respond: func(b []byte) { answer <- b }})
-		s.running.Done()
-	}
+	m.sent++
+	s := list[m.sent%len(list)]
+	s.running.Add(1)
+	m.mu.Unlock()
+	answer := make(chan []byte, 1)
+	s.handle(&Request{Event: *e, Respond: func(b []byte) { answer <- b }})
+	s.running.Done()
 	select {
 	case b := <-answer:
 		return b, nil
