@@ -39,6 +39,14 @@ func (b *bench) commands() ([]table, error) {
 		name, context string
 		*mould
 	}{{"`jieli.demand.publish.v1`", "demand", demands}, {"`jieli.offer.publish.v1`", "offer", published}}
+	settings := []struct {
+		name string
+		topology
+	}{
+		{"writers alone, TCP", topology{writersOnly: true}},
+		{"writers alone, in-process connections", topology{writersOnly: true, inProcess: true}},
+		{"all in one, TCP", topology{}},
+	}
 	for n := range b.rounds {
 		for _, over := range []struct {
 			tcp  bool
@@ -52,12 +60,15 @@ func (b *bench) commands() ([]table, error) {
 			*over.list = append(*over.list, l)
 		}
 		for _, kind := range kinds {
-			r, err := b.giveCommands(kind.mould, kind.context, fmt.Sprintf("%s-%d", kind.context, n+1))
-			if err != nil {
-				return nil, err
+			for i, setting := range settings {
+				r, err := b.giveCommands(kind.mould, kind.context, fmt.Sprintf("%s-%d-%d", kind.context, i, n+1), setting.topology)
+				if err != nil {
+					return nil, err
+				}
+				name := kind.name + ", " + setting.name
+				b.log("round %d: %s: %s/s, p50 %s, p99 %s, CPU %s, %.0f per commit", n+1, name, number(r.rate), millis(r.p50), millis(r.p99), micros(r.cpu), r.group)
+				systems[name] = append(systems[name], r)
 			}
-			b.log("round %d: %s: %s/s, p50 %s, p99 %s, CPU %s, %.0f per commit", n+1, kind.name, number(r.rate), millis(r.p50), millis(r.p99), micros(r.cpu), r.group)
-			systems[kind.name] = append(systems[kind.name], r)
 		}
 	}
 	t := table{head: []string{fmt.Sprintf("%s concurrent callers", number(float64(b.requesters))), "per second", "p50", "p99", "CPU each", "per commit", "ratio", "target"}}
@@ -66,20 +77,27 @@ func (b *bench) commands() ([]table, error) {
 	inside := medianLoad(inProcess)
 	t.row("the same, in-process connections", number(inside.rate), millis(inside.p50), millis(inside.p99), micros(inside.cpu), "1", times(inside.rate/base.rate), "")
 	for _, kind := range kinds {
-		var loads []load
-		var groups []float64
-		for _, r := range systems[kind.name] {
-			loads, groups = append(loads, r.load), append(groups, r.group)
+		for _, setting := range settings {
+			var loads []load
+			var groups []float64
+			for _, r := range systems[kind.name+", "+setting.name] {
+				loads, groups = append(loads, r.load), append(groups, r.group)
+			}
+			l, against := medianLoad(loads), base
+			if setting.inProcess {
+				against = inside
+			}
+			ratio := l.rate / against.rate
+			t.row("accepted "+kind.name+", "+setting.name, number(l.rate), millis(l.p50), millis(l.p99), micros(l.cpu), number(median(groups)), times(ratio), atLeast(ratio, 10))
 		}
-		l := medianLoad(loads)
-		ratio := l.rate / base.rate
-		t.row("accepted "+kind.name+", TCP", number(l.rate), millis(l.p50), millis(l.p99), micros(l.cpu), number(median(groups)), times(ratio), atLeast(ratio, 10))
 	}
 	sample := demands.command(0, demandID(1, 1))
 	t.note("%d connections over TCP loopback on both sides; %d bytes a demand command (%d of them headers); the baseline publishes the very same message.",
 		b.conns, sample.message().Size(), sample.message().Size()-len(sample.data))
 	t.note("Each command is checked against its schema and the code lists, its enterprise or institution is looked up, it is decided, committed with " +
-		"fsync, answered. Relay, projections, matching and departments' views run in the same process meanwhile.")
+		"fsync, answered. Writers alone: relay, views, matching and the read models nobody decides on are other processes' work; all in one: they run " +
+		"in the same process on the same cores meanwhile, seven departments' copies of every event included.")
+	t.note("The ratio is to the baseline over the same kind of connections.")
 	t.note("CPU is of the whole process, clients and derived work included, per answered call.")
 	t.note("%d rounds of %s after %s of warm-up, each on an empty store with %d enterprises or %d institutions known; one partition a context.",
 		b.rounds, b.run, b.warm, knownEnterprises, knownParties)
@@ -123,8 +141,8 @@ func (b *bench) publishOneByOne(m *mould, tcp bool) (load, error) {
 }
 
 // giveCommands is the system under the same load.
-func (b *bench) giveCommands(m *mould, context string, name string) (round, error) {
-	s, done, err := b.knowing(name)
+func (b *bench) giveCommands(m *mould, context, name string, o topology) (round, error) {
+	s, done, err := b.knowing(name, o)
 	if err != nil {
 		return round{}, err
 	}
@@ -149,12 +167,12 @@ func (b *bench) giveTo(s *system, m *mould, name, profile string) (l load, group
 }
 
 // knowing starts an empty system and enters what the measured commands refer to. done ends it and removes its data.
-func (b *bench) knowing(name string) (s *system, done func() error, err error) {
+func (b *bench) knowing(name string, o topology) (s *system, done func() error, err error) {
 	dir, remove, err := b.fresh(name)
 	if err != nil {
 		return nil, nil, err
 	}
-	if s, err = b.startSystem(dir); err != nil {
+	if s, err = b.startSystem(dir, o); err != nil {
 		remove()
 		return nil, nil, err
 	}

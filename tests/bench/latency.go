@@ -30,7 +30,7 @@ func (b *bench) latencyPart() ([]table, error) {
 		return nil, err
 	}
 	defer remove()
-	s, err := b.startSystem(dir)
+	s, err := b.startSystem(dir, topology{})
 	if err != nil {
 		return nil, err
 	}

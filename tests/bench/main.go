@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -74,6 +75,9 @@ func main() {
 }
 
 func run(args []string) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200) // as `jieli up` does
+	}
 	root, err := repository()
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ func (b *bench) relayPart() ([]table, error) {
 		return nil, err
 	}
 	defer remove()
-	s, err := b.startSystem(dir)
+	s, err := b.startSystem(dir, topology{})
 	if err != nil {
 		return nil, err
 	}

@@ -33,12 +33,18 @@ type system struct {
 	*allinone.System
 }
 
-// startSystem runs everything in this process, on a directory of its own.
-func (b *bench) startSystem(dir string) (*system, error) {
+// topology is what runs in this process, and how clients reach it.
+type topology struct {
+	writersOnly bool // nothing is derived here: other processes would
+	inProcess   bool // clients without sockets
+}
+
+// startSystem runs a system in this process, on a directory of its own.
+func (b *bench) startSystem(dir string, o topology) (*system, error) {
 	ctx, cancel := context.WithTimeout(b.ctx, closeMax)
 	defer cancel()
 	log := zerolog.New(os.Stderr).Level(zerolog.WarnLevel).With().Timestamp().Logger()
-	s, err := allinone.Start(ctx, allinone.Options{Dir: dir, HTTP: "127.0.0.1:0", NATS: "127.0.0.1:0", Log: log})
+	s, err := allinone.Start(ctx, allinone.Options{Dir: dir, HTTP: "127.0.0.1:0", NATS: "127.0.0.1:0", WritersOnly: o.writersOnly, Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +53,18 @@ func (b *bench) startSystem(dir string) (*system, error) {
 		return nil, errors.Join(err, s.Close(ctx))
 	}
 	client.System = s
+	if !o.inProcess {
+		return client, nil
+	}
+	closeAll(client.conns)
+	client.conns = nil
+	for range b.conns {
+		conn, err := s.Connect(ctx, "bench")
+		if err != nil {
+			return nil, errors.Join(err, client.close())
+		}
+		client.conns = append(client.conns, conn)
+	}
 	return client, nil
 }
 
