@@ -40,17 +40,9 @@ func (s *System) Rebuild(ctx context.Context, parts Parts, progress func(step st
 		}
 	}
 	if parts.Events {
-		for i, context := range events.Contexts {
-			progress("events "+context, i, len(events.Contexts))
-			err := remake(ctx, s.derived[context], func() error {
-				s.relays[context].Restart()
-				return s.relays[context].Complete(ctx, to[context])
-			})
-			if err != nil {
-				return err
-			}
+		if err := s.remakeEvents(ctx, to, progress); err != nil {
+			return err
 		}
-		s.pump.Restart()
 	}
 	if parts.Views {
 		if err := s.remakeViews(ctx, to, progress); err != nil {
@@ -61,6 +53,23 @@ func (s *System) Rebuild(ctx context.Context, parts Parts, progress func(step st
 		progress("catching up "+context, i, len(events.Contexts))
 		if err := s.projected(ctx, context, to[context]); err != nil {
 			return fmt.Errorf("allinone: rebuild: projection of %s: %w", context, err)
+		}
+	}
+	return nil
+}
+
+// remakeEvents makes the EVENTS streams anew while the views stand still: they would read every message again to find nothing new.
+func (s *System) remakeEvents(ctx context.Context, to map[string]uint64, progress func(step string, done, total int)) error {
+	release := s.pump.Hold()
+	defer release()
+	for i, context := range events.Contexts {
+		progress("events "+context, i, len(events.Contexts))
+		err := remake(ctx, s.derived[context], func() error {
+			s.relays[context].Restart()
+			return s.relays[context].Complete(ctx, to[context])
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -93,6 +93,10 @@ func TestKillDuringImport(t *testing.T) {
 	if out, err := command(t, p.run.HTTP, "verify"); err != nil {
 		t.Errorf("verify at the end: %v\n%s", err, out)
 	}
+	p.kill()
+	if out, err := command(t, p.run.HTTP, "verify", "--dir", dir); err != nil {
+		t.Errorf("verify of the directory alone: %v\n%s", err, out)
+	}
 }
 
 // acks are clients that register sample enterprises under ids of their own and keep every answer.
@@ -232,10 +236,11 @@ func TestStartRefusesWhatItCannotHave(t *testing.T) {
 		args []string
 		says []string
 	}{
-		"http port": {[]string{"--dir", t.TempDir(), "--http", taken.Addr().String(), "--nats", "127.0.0.1:0"}, []string{"--http", "端口"}},
-		"nats port": {[]string{"--dir", t.TempDir(), "--http", "127.0.0.1:0", "--nats", taken.Addr().String()}, []string{"--nats", "端口"}},
-		"directory": {[]string{"--dir", dir, "--http", "127.0.0.1:0", "--nats", "127.0.0.1:0"}, []string{dir, "in use"}},
-		"address":   {[]string{"--dir", t.TempDir(), "--http", "nowhere", "--nats", "127.0.0.1:0"}, []string{"nowhere"}},
+		"http port":  {[]string{"--dir", t.TempDir(), "--http", taken.Addr().String(), "--nats", "127.0.0.1:0"}, []string{"--http", "端口"}},
+		"nats port":  {[]string{"--dir", t.TempDir(), "--http", "127.0.0.1:0", "--nats", taken.Addr().String()}, []string{"--nats", "端口"}},
+		"directory":  {[]string{"--dir", dir, "--http", "127.0.0.1:0", "--nats", "127.0.0.1:0"}, []string{dir, "in use"}},
+		"production": {[]string{"--dir", t.TempDir(), "--http", "127.0.0.1:0", "--nats", "127.0.0.1:0", "--environment", "production"}, []string{"three brokers", "三副本"}},
+		"address":    {[]string{"--dir", t.TempDir(), "--http", "nowhere", "--nats", "127.0.0.1:0"}, []string{"nowhere"}},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		out, err := exec.CommandContext(ctx, jieli, append([]string{"up"}, c.args...)...).CombinedOutput()

@@ -27,8 +27,10 @@ type upConfig struct {
 	NATS       string `koanf:"nats"`
 	Store      string `koanf:"store"`
 	Partitions int    `koanf:"partitions"`
-	LogLevel   string `koanf:"log-level"`
-	LogFormat  string `koanf:"log-format"`
+	// Environment "production" refuses to start what is not safe for it.
+	Environment string `koanf:"environment"`
+	LogLevel    string `koanf:"log-level"`
+	LogFormat   string `koanf:"log-format"`
 }
 
 func upDefaults() upConfig {
@@ -78,6 +80,7 @@ func (c *cli) upCommand() *cobra.Command {
 	flags.String("nats", d.NATS, c.t("NATS 地址，off 为不对外监听", "NATS address; off listens nowhere"))
 	flags.String("store", d.Store, c.t("查询投影：memory 或 redis://主机:端口/库", "projections: memory or redis://host:port/db"))
 	flags.Int("partitions", d.Partitions, c.t("每个账本的分区数，建库后不变", "partitions of each ledger, fixed once made"))
+	flags.String("environment", d.Environment, c.t("运行环境；production 拒绝不适合生产的方式", "production refuses to start what is not safe for it"))
 	flags.String("log-level", d.LogLevel, c.t("日志级别：trace、debug、info、warn、error、disabled", "trace, debug, info, warn, error or disabled"))
 	flags.String("log-format", d.LogFormat, c.t("日志格式：text 或 json", "text or json"))
 	flags.StringVar(&file, "config", "", c.t("配置文件（缺省 ./jieli.yaml，可以没有）", "configuration file (default ./jieli.yaml, which may be absent)"))
@@ -120,7 +123,7 @@ func (c *cli) upConfig(flags *pflag.FlagSet, file string) (upConfig, error) {
 }
 
 func configKeys() []string {
-	return []string{"dir", "http", "nats", "store", "partitions", "log-level", "log-format"}
+	return []string{"dir", "http", "nats", "store", "partitions", "environment", "log-level", "log-format"}
 }
 
 func readConfig(file string) (layer, error) {

@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -11,14 +14,46 @@ import (
 )
 
 func (c *cli) verifyCommand() *cobra.Command {
-	return &cobra.Command{
+	var at directory
+	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: c.t("从日志核对每一条不变式", "Check every invariant from the log"),
 		Args:  c.args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.longWork(cmd.Context(), "/v1/verify", []byte("{}"), c.t("核对通过", "everything holds"), c.t("核对未通过", "something does not hold"))
+			return c.onDirectory(cmd.Context(), at, func() error {
+				return c.longWork(cmd.Context(), "/v1/verify", []byte("{}"), c.t("核对通过", "everything holds"), c.t("核对未通过", "something does not hold"))
+			})
 		},
 	}
+	c.directoryFlags(cmd, &at)
+	return cmd
+}
+
+// directory is a system that is not running.
+type directory struct{ dir, store string }
+
+func (c *cli) directoryFlags(cmd *cobra.Command, at *directory) {
+	cmd.Flags().StringVar(&at.dir, "dir", "", c.t("系统未运行时的数据目录（缺省使用运行中的服务）", "data directory of a system that is not running (default: the running one)"))
+	cmd.Flags().StringVar(&at.store, "store", "memory", c.t("与 --dir 合用：读模型存储", "with --dir: where its read models are"))
+}
+
+// onDirectory starts the system of a directory for the time of some work, where nobody else reaches it; without a directory
+// the work is done by the system that runs.
+func (c *cli) onDirectory(ctx context.Context, at directory, work func() error) error {
+	if at.dir == "" {
+		return work()
+	}
+	if _, err := os.Stat(filepath.Join(at.dir, "broker")); err != nil {
+		return usage(at.dir+" 不是数据目录", at.dir+" is no data directory")
+	}
+	config := upDefaults()
+	config.Dir, config.Store, config.HTTP, config.NATS, config.LogLevel = at.dir, at.store, "127.0.0.1:0", "off", "warn"
+	s, err := c.start(ctx, config, c.err)
+	if err != nil {
+		return failed("启动失败："+err.Error(), "it does not start: "+err.Error())
+	}
+	c.server = s.HTTP()
+	return errors.Join(work(), c.stop(s))
 }
 
 func (c *cli) rebuildCommand() *cobra.Command {
@@ -27,6 +62,7 @@ func (c *cli) rebuildCommand() *cobra.Command {
 		Views       bool `json:"views"`
 		Projections bool `json:"projections"`
 	}
+	var at directory
 	cmd := &cobra.Command{
 		Use:   "rebuild",
 		Short: c.t("从账本重建事件流、视图和投影（缺省全部）", "Rebuild events, views and projections from the ledger (default all)"),
@@ -39,9 +75,12 @@ func (c *cli) rebuildCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.longWork(cmd.Context(), "/v1/rebuild", body, c.t("重建完成", "rebuilt"), c.t("重建失败", "the rebuild failed"))
+			return c.onDirectory(cmd.Context(), at, func() error {
+				return c.longWork(cmd.Context(), "/v1/rebuild", body, c.t("重建完成", "rebuilt"), c.t("重建失败", "the rebuild failed"))
+			})
 		},
 	}
+	c.directoryFlags(cmd, &at)
 	cmd.Flags().BoolVar(&what.Events, "events", false, c.t("事件流", "the event streams"))
 	cmd.Flags().BoolVar(&what.Views, "views", false, c.t("各部门视图", "the departments' views"))
 	cmd.Flags().BoolVar(&what.Projections, "projections", false, c.t("查询投影", "the projections"))

@@ -37,7 +37,7 @@ func startAllInOne(ctx context.Context, c upConfig, log io.Writer) (system, erro
 		log = zerolog.ConsoleWriter{Out: log, NoColor: true, TimeFormat: "15:04:05"}
 	}
 	return allinone.Start(ctx, allinone.Options{
-		Dir: c.Dir, HTTP: c.HTTP, NATS: c.NATS, Store: c.Store, Partitions: c.Partitions, Version: thisBuild().Version,
+		Dir: c.Dir, HTTP: c.HTTP, NATS: c.NATS, Store: c.Store, Partitions: c.Partitions, Environment: c.Environment, Version: thisBuild().Version,
 		Log: zerolog.New(log).Level(level).With().Timestamp().Logger(),
 	})
 }

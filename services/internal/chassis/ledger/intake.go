@@ -44,6 +44,7 @@ type intake struct {
 	logger   zerolog.Logger
 	queue    chan *pending
 	running  sync.WaitGroup
+	pressure *Pressure
 	slots    chan struct{} // bounds the commands being prepared
 }
 
@@ -85,6 +86,7 @@ func (t *intake) take(r *Request) {
 func (t *intake) enqueue(r *Request, w *pending) {
 	select {
 	case t.queue <- w:
+		t.pressure.add(1)
 	default:
 		t.overloaded(r)
 	}

@@ -13,6 +13,7 @@ import (
 type Loop struct {
 	mu     sync.Mutex
 	cancel context.CancelFunc
+	held   chan struct{} // not nil: no run begins before it is closed
 }
 
 // loopPause is the wait after a failure.
@@ -24,7 +25,17 @@ func (l *Loop) Run(ctx context.Context, log zerolog.Logger, once func(ctx contex
 		run, cancel := context.WithCancel(ctx)
 		l.mu.Lock()
 		l.cancel = cancel
+		held := l.held
 		l.mu.Unlock()
+		if held != nil {
+			cancel()
+			select {
+			case <-held:
+				continue
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
 		err := once(run)
 		restarted := run.Err() != nil
 		cancel()
@@ -49,5 +60,24 @@ func (l *Loop) Restart() {
 	defer l.mu.Unlock()
 	if l.cancel != nil {
 		l.cancel()
+	}
+}
+
+// Hold ends the present run and lets none begin until release is called.
+func (l *Loop) Hold() (release func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	held := make(chan struct{})
+	l.held = held
+	if l.cancel != nil {
+		l.cancel()
+	}
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.held == held {
+			l.held = nil
+		}
+		close(held)
 	}
 }

@@ -16,6 +16,8 @@ type Relay struct {
 	Source  Log
 	Target  *Derived
 	Log     zerolog.Logger
+	// Pressure makes the relay give way to waiting commands; nil: it never does.
+	Pressure *Pressure
 
 	loop Loop
 }
@@ -52,6 +54,9 @@ func (r *Relay) follow(ctx context.Context, last events.Position, found bool) er
 		index := -1
 		return events.RangeBatch(s.Body, func(e *events.Event) error {
 			index++
+			if index == 0 {
+				r.Pressure.GiveWay(ctx, e.Time)
+			}
 			if e.Type == TypeCommit || found && !last.Less(events.Position{Sequence: s.Sequence, Index: index}) {
 				return nil
 			}
