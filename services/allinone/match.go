@@ -19,11 +19,10 @@ import (
 
 // matching feeds the matcher from the ledgers and gives the commands it asks for.
 type matching struct {
-	pressure *ledger.Pressure
-	logs     map[string]ledger.Log
-	sender   *ledger.Sender
-	log      zerolog.Logger
-	loop     ledger.Loop
+	logs   map[string]ledger.Log
+	sender *ledger.Sender
+	log    zerolog.Logger
+	loop   ledger.Loop
 
 	now   atomic.Pointer[matcher.Service] // nil until the first has caught up
 	up    chan struct{}                   // closed when the first has caught up
@@ -44,7 +43,7 @@ const (
 )
 
 func newMatching(s *System) *matching {
-	return &matching{pressure: &s.pressure, logs: s.logs, sender: s.sender, log: s.options.Log.With().Str("part", "matching").Logger(), up: make(chan struct{}), read: make(map[string]uint64), moved: make(chan struct{})}
+	return &matching{logs: s.logs, sender: s.sender, log: s.options.Log.With().Str("part", "matching").Logger(), up: make(chan struct{}), read: make(map[string]uint64), moved: make(chan struct{})}
 }
 
 func (m *matching) run(ctx context.Context) error { return m.loop.Run(ctx, m.log, m.once) }
@@ -242,7 +241,6 @@ func (f *feeder) live(ctx context.Context, failed <-chan error) error {
 }
 
 func (f *feeder) apply(ctx context.Context, r read) error {
-	f.m.pressure.GiveWay(ctx, r.commit.Time)
 	if len(r.commit.Events) == 0 {
 		f.service.Advance(r.at)
 	}

@@ -55,7 +55,6 @@ type System struct {
 	projectors  map[string]*app.Projector
 	keepers     []*ledger.Keeper
 	pump        *sharing.Pump
-	pressure    ledger.Pressure // events, views and matching give way to waiting commands
 	matcher     *matching
 	streams     *streams
 	departments []contracts.Department
@@ -143,7 +142,6 @@ func (s *System) assemble() {
 	s.sender = &ledger.Sender{Broker: s.jet, Partitions: partitions}
 	lookup := &app.Documents{Store: s.store, Waiter: s.waiter, Logs: s.logs, Partitions: s.options.Partitions}
 	s.pump = sharing.NewPump(s.logs["sharing"], s.derived, s.options.Log)
-	s.pump.Pressure = &s.pressure
 	for _, dept := range s.departments {
 		s.pump.Views = append(s.pump.Views, &sharing.View{Department: dept.ID, Stream: s.views[dept.ID], Ready: s.viewConsumer(dept.ID)})
 	}
@@ -188,7 +186,7 @@ func (s *System) serveLedgers(ctx context.Context) error {
 					s.options.Progress("ledger "+partition, done, last)
 				}
 			},
-			Witness: s.witness(context), Pressure: &s.pressure,
+			Witness: s.witness(context),
 		})
 		if err != nil {
 			return err
@@ -250,7 +248,7 @@ func (s *System) derive() {
 	}
 	for _, service := range s.services {
 		context := service.Machine.Context()
-		relay := &ledger.Relay{Context: context, Source: s.logs[context], Target: s.derived[context], Log: s.options.Log, Pressure: &s.pressure}
+		relay := &ledger.Relay{Context: context, Source: s.logs[context], Target: s.derived[context], Log: s.options.Log}
 		s.relays[context] = relay
 		s.run("relay of "+context, relay.Run)
 		s.project(service)

@@ -39,8 +39,6 @@ type Pump struct {
 	Events map[string]*ledger.Derived // the EVENTS streams, by context
 	Views  []*View
 	Log    zerolog.Logger
-	// Pressure makes the pump give way to waiting commands; nil: it never does.
-	Pressure *ledger.Pressure
 
 	loop     ledger.Loop
 	mu       sync.Mutex // held while one event is written to the views
@@ -55,9 +53,6 @@ type Pump struct {
 }
 
 var errRewrite = errors.New("sharing: a grant governs events that are written already; the view is written anew")
-
-// giveWayEvery is how many events are written between two looks at the commands that wait.
-const giveWayEvery = 64
 
 // standstillMax is how long writing may wait for a grant change to be decided.
 const standstillMax = 2 * time.Second
@@ -279,9 +274,6 @@ func (p *Pump) await(ctx context.Context, sequence uint64) error {
 
 // write puts an event into every view that may have it and does not have it yet.
 func (p *Pump) write(ctx context.Context, source string, m *ledger.Message) error {
-	if m.Sequence%giveWayEvery == 0 {
-		p.Pressure.GiveWay(ctx, m.Event.Time)
-	}
 	p.mu.Lock()
 	for p.gate != nil {
 		gate := p.gate

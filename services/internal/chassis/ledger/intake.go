@@ -44,7 +44,6 @@ type intake struct {
 	logger   zerolog.Logger
 	queue    chan *pending
 	running  sync.WaitGroup
-	pressure *Pressure
 	slots    chan struct{} // bounds the commands being prepared
 }
 
@@ -86,7 +85,6 @@ func (t *intake) take(r *Request) {
 func (t *intake) enqueue(r *Request, w *pending) {
 	select {
 	case t.queue <- w:
-		t.pressure.add(1)
 	default:
 		t.overloaded(r)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 )
 
-// Config of a Keeper. All but Prepare, Progress, Witness and Pressure are required.
+// Config of a Keeper. All but Prepare, Progress and Witness are required.
 type Config struct {
 	Machine    step.Machine
 	Partitions int
@@ -28,8 +28,6 @@ type Config struct {
 	Stats      *Stats
 	Log        zerolog.Logger
 	Progress   func(partition string, done, last uint64)
-	// Pressure counts the commands that wait for this keeper's writers.
-	Pressure *Pressure
 	// Witness tells the newest commit of a partition that something derived from the ledger knows, and what that is.
 	Witness func(ctx context.Context, partition string) (Head, string)
 }
@@ -203,13 +201,13 @@ func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64
 	log.Debug().Uint64("number", f.tip.Number).Int("entities", f.state.Len()).Dur("took", time.Since(started)).Msg("partition restored")
 
 	p := &partition{fold: f, number: number, owner: k.Owner, epoch: lease.current, log: k.log, broker: k.Broker, clock: k.Clock,
-		heads: k.Heads, stats: k.Stats, logger: log, answers: &k.running, queue: make(chan *pending, QueueCommandsMax), pressure: k.Pressure}
+		heads: k.Heads, stats: k.Stats, logger: log, answers: &k.running, queue: make(chan *pending, QueueCommandsMax)}
 	idle := make(chan struct{})
 	close(idle)
 	snapshots := &snapshotter{k: k, p: p, since: f.events, last: k.Clock.Now(), active: idle}
 	p.onCommit = snapshots.count
 	in := &intake{context: k.Machine.Context(), number: number, count: k.Partitions, validate: k.Validate, prepare: k.Prepare, broker: k.Broker,
-		clock: k.Clock, stats: k.Stats, logger: log, queue: p.queue, pressure: k.Pressure, slots: make(chan struct{}, QueueCommandsMax)}
+		clock: k.Clock, stats: k.Stats, logger: log, queue: p.queue, slots: make(chan struct{}, QueueCommandsMax)}
 	stop, err := k.Broker.Serve(in.context, number, in.take)
 	if err != nil {
 		return err
@@ -233,7 +231,6 @@ func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64
 	<-drained
 	var left []*pending
 	for w := range p.queue {
-		k.Pressure.add(-1)
 		left = append(left, w)
 	}
 	if errors.Is(err, errGiveUp) || cancelled { // another writer has the partition, or soon will

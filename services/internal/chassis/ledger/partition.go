@@ -53,7 +53,6 @@ type partition struct {
 	stats    *Stats
 	logger   zerolog.Logger
 	queue    chan *pending
-	pressure *Pressure
 	carry    []*pending // taken from the queue, not yet decided; decided next
 	losses   int        // appends lost to another writer, running
 	retry    time.Time  // no room at the broker: decide nothing before
@@ -107,7 +106,6 @@ func (p *partition) collect(ctx context.Context) ([]*pending, error) {
 				stop()
 				return nil, errDrained
 			}
-			p.pressure.add(-1)
 			group = append(group, first)
 		case <-wake:
 		case <-ctx.Done():
@@ -122,7 +120,6 @@ func (p *partition) collect(ctx context.Context) ([]*pending, error) {
 			if !ok {
 				break
 			}
-			p.pressure.add(-1)
 			group = append(group, next)
 			continue
 		default:

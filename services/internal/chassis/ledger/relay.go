@@ -16,8 +16,6 @@ type Relay struct {
 	Source  Log
 	Target  *Derived
 	Log     zerolog.Logger
-	// Pressure makes the relay give way to waiting commands; nil: it never does.
-	Pressure *Pressure
 
 	loop Loop
 }
@@ -54,9 +52,6 @@ func (r *Relay) follow(ctx context.Context, last events.Position, found bool) er
 		index := -1
 		return events.RangeBatch(s.Body, func(e *events.Event) error {
 			index++
-			if index == 0 {
-				r.Pressure.GiveWay(ctx, e.Time)
-			}
 			if e.Type == TypeCommit || found && !last.Less(events.Position{Sequence: s.Sequence, Index: index}) {
 				return nil
 			}
