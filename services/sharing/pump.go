@@ -84,15 +84,34 @@ func (p *Pump) Complete(ctx context.Context, source string, sequence uint64) err
 		p.mu.Lock()
 		done, changed := p.done[source], p.changed
 		p.mu.Unlock()
-		if done >= sequence {
-			break
+		if done < sequence {
+			select {
+			case <-changed:
+				continue
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
+		err := p.flush(ctx)
+		p.mu.Lock()
+		done = p.done[source]
+		p.mu.Unlock()
+		if err == nil && done >= sequence {
+			return nil
+		}
+		// An append was lost: the pump notices, and begins again behind what the views hold.
 		select {
-		case <-changed:
+		case <-time.After(flushPause):
 		case <-ctx.Done():
-			return ctx.Err()
+			return errors.Join(ctx.Err(), err)
 		}
 	}
+}
+
+// flushPause is the wait for the pump to begin again after a lost append.
+const flushPause = 20 * time.Millisecond
+
+func (p *Pump) flush(ctx context.Context) error {
 	for _, v := range p.Views {
 		if err := v.Stream.Flush(ctx); err != nil {
 			return err
