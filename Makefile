@@ -9,6 +9,9 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # The race detector needs a C compiler.
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null 2>&1 && echo -race)
 
+# Every test runs every time (-count=1): the tests of whole processes build the program themselves, which the cache of test
+# results does not see, so it would answer for a program that has changed.
+
 # Packages tested at once: more only makes the brokers of the tests wait for each other.
 PARALLEL ?= 2
 
@@ -24,7 +27,7 @@ run: build ## start everything in an empty folder with sample data and show live
 test: ## everything CI tests: vet and tests of all five modules, with the race detector where there is a C compiler
 	$(GO) vet work
 	@$(if $(RACE),,echo 'no C compiler: testing without the race detector')
-	$(GO) run ./tests/run -p $(PARALLEL) $(RACE) -timeout 10m work
+	$(GO) run ./tests/run -count=1 -p $(PARALLEL) $(RACE) -timeout 10m work
 
 bench: ## measure, and write docs/benchmarks.md (ARGS="-quick", "-only commands")
 	cd tests && $(GO) run ./bench $(ARGS)
