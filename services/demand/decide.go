@@ -11,7 +11,7 @@ import (
 
 // Decider holds the rules of context demand.
 func Decider() step.Decider[Demand] {
-	return step.Decider[Demand]{Context: "demand", FoldVersion: 1, Decide: Decide, Evolve: Evolve, Due: Due, Check: Check}
+	return step.Decider[Demand]{Context: "demand", FoldVersion: 2, Decide: Decide, Evolve: Evolve, Due: Due, Check: Check}
 }
 
 // Decide answers a command about one demand.
@@ -70,7 +70,7 @@ func publish(s *Demand, c *step.Command, d *events.PublishDemand, facts *Facts, 
 		if p.Industry == "" {
 			p.Industry = s.Industry
 		}
-		if digest(&p) == s.Published {
+		if sameWritten(&p, s.publication()) {
 			return nil, mayFor(s.Enterprise, c, facts, now)
 		}
 		return nil, events.ErrExists.Refuse("/id", "该需求已发布，内容不同", "this demand is published with other content")
@@ -249,10 +249,11 @@ func Evolve(s *Demand, e *step.Applied) *Demand {
 		next.ID, next.Enterprise, next.DemandTerms, next.Region, next.Industry = d.ID, d.Enterprise, d.DemandTerms, d.Region, d.Industry
 		next.Source, next.Facts, next.Status, next.CreatedAt = d.Source, d.Facts, StatusOpen, e.Time
 		next.Held, next.Filled = events.Money{Currency: d.Amount.Currency}, events.Money{Currency: d.Amount.Currency}
-		next.Published = digest(&events.PublishDemand{
-			ID: d.ID, Enterprise: d.Enterprise, DemandTerms: d.DemandTerms, Region: d.Region, Industry: d.Industry, Source: d.Source,
-		})
 	case *events.DemandAmended:
+		if next.Original == nil {
+			original := next.DemandTerms
+			next.Original = &original
+		}
 		next.DemandTerms, next.Facts = d.DemandTerms, d.Facts
 		next.Held.Currency, next.Filled.Currency = d.Amount.Currency, d.Amount.Currency // another one only while both are zero
 	case *events.Reason:

@@ -1,8 +1,7 @@
 package demand
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -58,7 +57,7 @@ type Demand struct {
 	Holds      map[string]Hold        `json:"holds,omitempty"`
 	Fills      map[string]Fill        `json:"fills,omitempty"`
 	Withdrawal *events.Reason         `json:"withdrawal,omitempty"`
-	Published  string                 `json:"published"` // digest of what was published: tells a repetition from another content
+	Original   *events.DemandTerms    `json:"original,omitempty"` // what was published, once it has been amended
 	CreatedAt  time.Time              `json:"created_at"`
 	UpdatedAt  time.Time              `json:"updated_at"`
 }
@@ -99,14 +98,23 @@ type Facts struct {
 	Offers         map[string]string // offer -> its party: a party acts for its own offers only
 }
 
-// digest identifies what a publication says of itself; the facts are left out, for they are of the moment.
-func digest(p *events.PublishDemand) string {
-	b, err := json.Marshal(p)
-	if err != nil {
-		return "" // cannot be: validity is within ValidityYearsMax, everything else always encodes
+// publication is what the demand's publication said of itself, without the facts, which are of the moment.
+func (d *Demand) publication() *events.PublishDemand {
+	p := &events.PublishDemand{ID: d.ID, Enterprise: d.Enterprise, DemandTerms: d.DemandTerms, Region: d.Region, Industry: d.Industry, Source: d.Source}
+	if d.Original != nil {
+		p.DemandTerms = *d.Original
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:16])
+	return p
+}
+
+// sameWritten holds two publications against each other as they are written: times and empty lists have one form there.
+func sameWritten(a, b *events.PublishDemand) bool {
+	one, err := json.Marshal(a)
+	if err != nil {
+		return false // cannot be: validity is within ValidityYearsMax, everything else always encodes
+	}
+	other, err := json.Marshal(b)
+	return err == nil && bytes.Equal(one, other)
 }
 
 // Check is invariant I2 of a demand: 0 <= held + filled <= amount, in minor units of one currency, and the sums are those of the parts.

@@ -11,7 +11,7 @@ import (
 
 // Decider holds the rules of context offer.
 func Decider() step.Decider[Offer] {
-	return step.Decider[Offer]{Context: "offer", FoldVersion: 1, Decide: Decide, Evolve: Evolve, Due: Due, Check: Check}
+	return step.Decider[Offer]{Context: "offer", FoldVersion: 2, Decide: Decide, Evolve: Evolve, Due: Due, Check: Check}
 }
 
 // Decide answers a command about one offer.
@@ -63,7 +63,7 @@ func publish(s *Offer, c *step.Command, d *events.PublishOffer, now time.Time) (
 	p := *d
 	p.OfferTerms = normal(d.OfferTerms)
 	if s != nil {
-		if digest(&p) == s.Published {
+		if sameWritten(&p, s.publication()) {
 			return nil, allowed(c, s.Party)
 		}
 		return nil, events.ErrExists.Refuse("/id", "该产品已发布，内容不同", "this offer is published with other content")
@@ -252,8 +252,11 @@ func Evolve(s *Offer, e *step.Applied) *Offer {
 		next.ID, next.Party, next.Unit, next.OfferTerms = d.ID, d.Party, d.Unit, d.OfferTerms
 		next.Source, next.Facts, next.Status, next.CreatedAt = d.Source, d.Facts, StatusOpen, e.Time
 		next.Reserved, next.Committed = events.Money{Currency: d.Capacity.Currency}, events.Money{Currency: d.Capacity.Currency}
-		next.Published = digest(&events.PublishOffer{ID: d.ID, Party: d.Party, Unit: d.Unit, OfferTerms: d.OfferTerms, Source: d.Source})
 	case *events.OfferAmended:
+		if next.Original == nil {
+			original := next.OfferTerms
+			next.Original = &original
+		}
 		next.OfferTerms, next.Facts = d.OfferTerms, d.Facts
 		next.Reserved.Currency, next.Committed.Currency = d.Capacity.Currency, d.Capacity.Currency // another one only while both are zero
 	case *events.Reason:

@@ -1,8 +1,7 @@
 package offer
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -54,7 +53,7 @@ type Offer struct {
 	Reservations map[string]Reservation `json:"reservations,omitempty"`
 	Pause        *events.Reason         `json:"pause,omitempty"`
 	Withdrawal   *events.Reason         `json:"withdrawal,omitempty"`
-	Published    string                 `json:"published"` // digest of what was published: tells a repetition from another content
+	Original     *events.OfferTerms     `json:"original,omitempty"` // what was published, once it has been amended
 	CreatedAt    time.Time              `json:"created_at"`
 	UpdatedAt    time.Time              `json:"updated_at"`
 }
@@ -89,14 +88,23 @@ type Facts struct {
 	Unit  string
 }
 
-// digest identifies what a publication says of itself; the facts are left out, for they are of the moment.
-func digest(p *events.PublishOffer) string {
-	b, err := json.Marshal(p)
-	if err != nil {
-		return "" // cannot be: validity is within ValidityYearsMax, everything else always encodes
+// publication is what the offer's publication said of itself, without the facts, which are of the moment.
+func (o *Offer) publication() *events.PublishOffer {
+	p := &events.PublishOffer{ID: o.ID, Party: o.Party, Unit: o.Unit, OfferTerms: o.OfferTerms, Source: o.Source}
+	if o.Original != nil {
+		p.OfferTerms = *o.Original
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:16])
+	return p
+}
+
+// sameWritten holds two publications against each other as they are written: times and empty lists have one form there.
+func sameWritten(a, b *events.PublishOffer) bool {
+	one, err := json.Marshal(a)
+	if err != nil {
+		return false // cannot be: validity is within ValidityYearsMax, everything else always encodes
+	}
+	other, err := json.Marshal(b)
+	return err == nil && bytes.Equal(one, other)
 }
 
 // Check is invariant I2 of an offer: 0 <= reserved + committed <= capacity, in minor units of one currency, and the reserved sum is

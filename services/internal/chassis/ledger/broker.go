@@ -35,7 +35,7 @@ type LogInfo struct {
 type Log interface {
 	Info(ctx context.Context) (LogInfo, error)
 	// Append stores body as the partition's next commit, if the partition's last commit still has sequence expect (0: none).
-	// Any error but ErrNoSpace means in doubt.
+	// Any error but ErrNoSpace means in doubt. The body is the caller's again when Append returns.
 	Append(ctx context.Context, partition int, expect uint64, body []byte) (sequence uint64, err error)
 	// Next reads the partition's first commit after a sequence, from the leader; ErrNone when there is none.
 	Next(ctx context.Context, partition int, after uint64) (*Stored, error)

@@ -51,6 +51,7 @@ func TestGroupCommit(t *testing.T) {
 			all.Add(1)
 			go send(i)
 		}
+		eventually(t, "all commands are queued", func() bool { return faulty.Handled() >= senders })
 		close(release)
 		all.Wait()
 		audit := bank.audit(b, 1)

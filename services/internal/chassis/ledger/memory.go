@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -136,7 +137,7 @@ func (l *memoryLog) Append(ctx context.Context, partition int, expect uint64, bo
 	if last := l.last(partition); last.Sequence != expect {
 		return 0, fmt.Errorf("%w: the last commit is %d, not %d", ErrInDoubt, last.Sequence, expect)
 	}
-	s := &Stored{Sequence: uint64(len(l.commits)) + 1, Partition: partition, Body: body}
+	s := &Stored{Sequence: uint64(len(l.commits)) + 1, Partition: partition, Body: bytes.Clone(body)}
 	l.commits = append(l.commits, s)
 	close(l.grown)
 	l.grown = make(chan struct{})

@@ -1,6 +1,7 @@
 package ledgertest
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"time"
@@ -91,7 +92,7 @@ type faultyLog struct {
 func (l *faultyLog) Append(ctx context.Context, partition int, expect uint64, body []byte) (uint64, error) {
 	l.f.mu.Lock()
 	l.f.appends++
-	a := &Append{l.f.appends, l.Log, partition, expect, body}
+	a := &Append{l.f.appends, l.Log, partition, expect, bytes.Clone(body)} // a hook may append later than this returns
 	hook := l.f.append
 	l.f.mu.Unlock()
 	if hook == nil {
