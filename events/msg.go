@@ -30,22 +30,53 @@ const (
 // double quotes and percent signs are percent-encoded) and is what the Go SDK writes too, except that the SDK neither encodes
 // nor decodes percent signs. Data is shared with the event. e must be valid.
 func ToMsg(subject string, e *Event) *nats.Msg {
-	n := 8 + len(e.Extensions)
-	w := headerWriter{h: make(nats.Header, n), values: make([]string, 0, n)}
-	w.set("ce-specversion", "1.0")
-	w.set("ce-id", e.ID)
-	w.set("ce-source", e.Source)
-	w.set("ce-type", e.Type)
-	w.setPresent("ce-subject", e.Subject)
+	b := MsgBuffer{msg: nats.Msg{Header: make(nats.Header, 8+len(e.Extensions))}, values: make([]string, 0, 8+len(e.Extensions))}
+	return b.Fill(subject, e)
+}
+
+// MsgBuffer makes messages one after the other in the same memory, for a writer of many.
+type MsgBuffer struct {
+	msg    nats.Msg
+	values []string // of all headers, in one piece of memory
+}
+
+// Fill is ToMsg; the message before is lost with it.
+func (b *MsgBuffer) Fill(subject string, e *Event) *nats.Msg {
+	if b.msg.Header == nil {
+		b.msg.Header = make(nats.Header, 16)
+	}
+	clear(b.msg.Header)
+	b.values = b.values[:0]
+	b.msg = nats.Msg{Subject: subject, Header: b.msg.Header, Data: e.Data}
+	b.set("ce-specversion", "1.0")
+	b.set("ce-id", e.ID)
+	b.set("ce-source", e.Source)
+	b.set("ce-type", e.Type)
+	b.setPresent("ce-subject", e.Subject)
 	if !e.Time.IsZero() {
-		w.set("ce-time", e.Time.UTC().Format(time.RFC3339Nano))
+		b.set("ce-time", e.Time.UTC().Format(time.RFC3339Nano))
 	}
-	w.setPresent("ce-datacontenttype", e.DataContentType)
-	w.setPresent("ce-dataschema", e.DataSchema)
+	b.setPresent("ce-datacontenttype", e.DataContentType)
+	b.setPresent("ce-dataschema", e.DataSchema)
 	for i := range e.Extensions {
-		w.set(headerName(e.Extensions[i].Name), e.Extensions[i].Value)
+		b.set(headerName(e.Extensions[i].Name), e.Extensions[i].Value)
 	}
-	return &nats.Msg{Subject: subject, Header: w.h, Data: e.Data}
+	return &b.msg
+}
+
+// Set adds a header beside the event's to the message of the last Fill. The value must need no encoding.
+func (b *MsgBuffer) Set(name, value string) {
+	n := len(b.values)
+	b.values = append(b.values, value)
+	b.msg.Header[name] = b.values[n : n+1 : n+1]
+}
+
+func (b *MsgBuffer) set(name, value string) { b.Set(name, percentEncode(value)) }
+
+func (b *MsgBuffer) setPresent(name, value string) {
+	if value != "" {
+		b.set(name, value)
+	}
 }
 
 // StructuredMsg puts an event into a NATS message in structured mode: the body is its JSON format.
@@ -54,24 +85,6 @@ func StructuredMsg(subject string, e *Event) *nats.Msg {
 		Subject: subject,
 		Header:  nats.Header{contentType: {ContentTypeEvent}},
 		Data:    AppendJSON(make([]byte, 0, 512+len(e.Data)), e),
-	}
-}
-
-// headerWriter keeps the values of all headers in one piece of memory.
-type headerWriter struct {
-	h      nats.Header
-	values []string
-}
-
-func (w *headerWriter) set(name, value string) {
-	n := len(w.values)
-	w.values = append(w.values, percentEncode(value))
-	w.h[name] = w.values[n : n+1 : n+1]
-}
-
-func (w *headerWriter) setPresent(name, value string) {
-	if value != "" {
-		w.set(name, value)
 	}
 }
 

@@ -296,6 +296,10 @@ func (p *Pump) write(ctx context.Context, source string, m *ledger.Message) erro
 	p.mu.Lock()
 	for p.gate != nil {
 		gate := p.gate
+		if err := p.settle(); err != nil {
+			p.mu.Unlock()
+			return err
+		}
 		p.mu.Unlock()
 		select {
 		case <-gate:
@@ -327,6 +331,19 @@ func (p *Pump) write(ctx context.Context, source string, m *ledger.Message) erro
 	p.read[source] = max(p.read[source], m.Origin.Sequence)
 	p.done[source] = m.Origin.Sequence
 	p.moved()
+	if m.More {
+		return nil
+	}
+	return p.settle()
+}
+
+// settle tells every view that nothing more comes at once. The lock is held.
+func (p *Pump) settle() error {
+	for _, v := range p.Views {
+		if err := v.Stream.Settle(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -66,6 +66,7 @@ type Stored struct {
 	Sequence  uint64
 	Partition int
 	Body      []byte
+	More      bool // known by a follower: others are stored behind it
 }
 
 // Hash is what the next commit of the partition must name.

@@ -17,35 +17,33 @@ import (
 // of a derived stream keeps its place nowhere else, and every cursor given to the outside is an origin, so it outlives a rebuild.
 const HeaderOrigin = "Jieli-Origin"
 
-// derivedWindow bounds the messages of a derived stream whose acknowledgement is outstanding.
-const derivedWindow = 4096
-
 // Derived is a stream that follows from ledgers: one CloudEvent a message, in binary mode, stored lazily, on one replica,
 // rebuilt from the ledger when it is lost. One goroutine appends; any number read.
 type Derived struct {
 	readers jetstream.JetStream
 	js      jetstream.JetStream
 	config  jetstream.StreamConfig
+	out     *appender
 
-	next   uint64 // sequence the next message must get
 	mu     sync.Mutex
 	stream jetstream.Stream // replaced when the writer makes the stream anew, while others read
-	failed error            // of an append whose answer has come since
-	broken chan struct{}    // closed with it
 }
+
+// duplicates is how long the server remembers ids, the shortest it takes: they are there to be followed, and only one of the last
+// message could ever come twice.
+const duplicates = 100 * time.Millisecond
 
 // OpenDerived opens or creates the stream: conn writes it, readers follow it through another. subjects are its subjects' patterns.
 func OpenDerived(ctx context.Context, conn, readers *nats.Conn, name, description string, subjects ...string) (*Derived, error) {
-	d := &Derived{broken: make(chan struct{}), config: jetstream.StreamConfig{
+	d := &Derived{config: jetstream.StreamConfig{
 		Name: name, Description: description, Subjects: subjects, Storage: jetstream.FileStorage, Replicas: 1,
-		PersistMode: jetstream.AsyncPersistMode, AllowDirect: true, Duplicates: time.Second,
+		PersistMode: jetstream.AsyncPersistMode, AllowDirect: true, Duplicates: duplicates,
 	}}
 	var err error
-	d.js, err = jetstream.New(conn,
-		jetstream.WithPublishAsyncMaxPending(derivedWindow),
-		jetstream.WithPublishAsyncTimeout(5*time.Second),
-		jetstream.WithPublishAsyncErrHandler(func(_ jetstream.JetStream, _ *nats.Msg, err error) { d.fail(err) }))
-	if err != nil {
+	if d.js, err = jetstream.New(conn); err != nil {
+		return nil, fmt.Errorf("ledger: derived stream %s: %w", name, err)
+	}
+	if d.out, err = newAppender(conn); err != nil {
 		return nil, fmt.Errorf("ledger: derived stream %s: %w", name, err)
 	}
 	if d.readers, err = jetstream.New(readers); err != nil {
@@ -87,27 +85,10 @@ func (d *Derived) current() jetstream.Stream {
 // Name is the stream's name.
 func (d *Derived) Name() string { return d.config.Name }
 
-func (d *Derived) fail(err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.failed == nil {
-		d.failed = err
-		close(d.broken)
-	}
-}
-
-func (d *Derived) failure() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.failed
-}
-
 // Resume readies the stream for appends after what is stored, and returns the origin of the last message; ok is false when
 // the stream is empty. Call it before the first Append and after every failure.
 func (d *Derived) Resume(ctx context.Context) (last events.Position, ok bool, err error) {
-	select { // what is under way must have been answered, or it could still be stored behind our back
-	case <-d.js.PublishAsyncComplete():
-	case <-ctx.Done():
+	if d.out.quiet(ctx.Done()); ctx.Err() != nil { // what is under way must have been answered, or it could still be stored behind our back
 		return last, false, ctx.Err()
 	}
 	if err := d.open(ctx); err != nil {
@@ -117,12 +98,7 @@ func (d *Derived) Resume(ctx context.Context) (last events.Position, ok bool, er
 	if err != nil {
 		return last, false, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
 	}
-	d.mu.Lock()
-	if d.failed != nil {
-		d.failed, d.broken = nil, make(chan struct{})
-	}
-	d.mu.Unlock()
-	d.next = info.State.LastSeq + 1
+	d.out.ready(info.State.LastSeq)
 	if info.State.LastSeq == 0 {
 		return last, false, nil
 	}
@@ -149,9 +125,7 @@ func (d *Derived) Resume(ctx context.Context) (last events.Position, ok bool, er
 // UntilFailed returns a context that ends with ctx, or when an append since Resume has failed: a writer that waits for its source
 // would hear of that with the next event only. release ends the watch and returns the failure, nil when there is none.
 func (d *Derived) UntilFailed(ctx context.Context) (run context.Context, release func() error) {
-	d.mu.Lock()
-	broken := d.broken
-	d.mu.Unlock()
+	broken := d.out.watch()
 	run, cancel := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
@@ -165,7 +139,7 @@ func (d *Derived) UntilFailed(ctx context.Context) (run context.Context, release
 	return run, func() error {
 		cancel()
 		<-watched
-		return d.failure()
+		return d.out.failure()
 	}
 }
 
@@ -188,30 +162,22 @@ func (d *Derived) origin(m *jetstream.RawStreamMsg, err error) (events.Position,
 	return p, true, nil
 }
 
-// Append sends one event without waiting. It fails with the first error of any append since Resume; then nothing after that
-// one has been stored (each names the sequence it must get), and the writer resumes.
+// Append sends one event without waiting; the newest may be held back until the next one or Settle. It fails with the first error
+// of any append since Resume; then nothing after that one has been stored (each names the one it must follow), and the writer
+// resumes. No origin may come twice. The event's data must stay as it is until then.
 func (d *Derived) Append(subject string, e *events.Event, origin events.Position) error {
-	if err := d.failure(); err != nil {
-		return err
-	}
-	m := events.ToMsg(subject, e)
-	m.Header.Set(HeaderOrigin, origin.Origin())
-	if _, err := d.js.PublishMsgAsync(m, jetstream.WithExpectLastSequence(d.next-1), jetstream.WithStallWait(5*time.Second)); err != nil {
-		d.fail(err)
-		return err
-	}
-	d.next++
-	return nil
+	return d.out.append(subject, e, origin)
 }
+
+// Settle tells that no Append follows at once: nothing is held back any more.
+func (d *Derived) Settle() error { return d.out.settle() }
 
 // Flush waits until everything appended is stored.
 func (d *Derived) Flush(ctx context.Context) error {
-	select {
-	case <-d.js.PublishAsyncComplete():
-		return d.failure()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := d.out.stored(ctx.Done()); err != nil {
+		return err
 	}
+	return ctx.Err()
 }
 
 // Message is one message of a derived stream.
@@ -220,12 +186,14 @@ type Message struct {
 	Subject  string
 	Origin   events.Position
 	Event    events.Event
+	More     bool // others are stored behind it
 }
 
 // Follow visits the messages after a sequence in order, first those that exist, then new ones, until ctx ends or visit fails.
 // subject restricts it to a pattern, "" for all.
 func (d *Derived) Follow(ctx context.Context, subject string, after uint64, visit func(*Message) error) error {
-	return follow(ctx, d.readers, d.config.Name, subject, after, func(m jetstream.Msg, sequence uint64) error {
+	return follow(ctx, d.readers, d.config.Name, subject, after, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
+		sequence := meta.Sequence.Stream
 		raw := &nats.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()}
 		origin, err := events.ParsePosition(raw.Header.Get(HeaderOrigin))
 		if err != nil {
@@ -235,7 +203,7 @@ func (d *Derived) Follow(ctx context.Context, subject string, after uint64, visi
 		if err != nil {
 			return fmt.Errorf("ledger: derived stream %s, sequence %d: %w", d.config.Name, sequence, err)
 		}
-		return visit(&Message{Sequence: sequence, Subject: m.Subject(), Origin: origin, Event: e})
+		return visit(&Message{Sequence: sequence, Subject: m.Subject(), Origin: origin, Event: e, More: meta.NumPending > 0})
 	})
 }
 

@@ -299,11 +299,12 @@ func (l *jetLog) Follow(ctx context.Context, partition int, after uint64, visit 
 	if partition >= 0 {
 		subject = l.subject(partition)
 	}
-	return follow(ctx, l.b.followers, l.name, subject, after, func(m jetstream.Msg, sequence uint64) error {
-		s, err := l.stored(&jetstream.RawStreamMsg{Subject: m.Subject(), Sequence: sequence, Data: m.Data()})
+	return follow(ctx, l.b.followers, l.name, subject, after, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
+		s, err := l.stored(&jetstream.RawStreamMsg{Subject: m.Subject(), Sequence: meta.Sequence.Stream, Data: m.Data()})
 		if err != nil {
 			return err
 		}
+		s.More = meta.NumPending > 0
 		return visit(s)
 	})
 }
@@ -322,7 +323,7 @@ const (
 // can overtake the one before it, or be visited at the same time.)
 //
 // A stream that has been made anew meanwhile is another one, whatever its sequences: the reader is told and begins again by itself.
-func follow(ctx context.Context, js jetstream.JetStream, stream, subject string, after uint64, visit func(m jetstream.Msg, sequence uint64) error) error {
+func follow(ctx context.Context, js jetstream.JetStream, stream, subject string, after uint64, visit func(m jetstream.Msg, meta *jetstream.MsgMetadata) error) error {
 	last := after
 	made, err := madeAt(ctx, js, stream)
 	if err != nil {
@@ -374,7 +375,7 @@ func (e *lostPlace) Unwrap() error { return e.err }
 
 var errGap = errors.New("ledger: a message was lost on its way")
 
-func followOnce(ctx context.Context, js jetstream.JetStream, stream, subject string, last *uint64, visit func(m jetstream.Msg, sequence uint64) error) error {
+func followOnce(ctx context.Context, js jetstream.JetStream, stream, subject string, last *uint64, visit func(m jetstream.Msg, meta *jetstream.MsgMetadata) error) error {
 	config := jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: *last + 1, AckPolicy: jetstream.AckNonePolicy, MaxDeliver: 1,
 		MemoryStorage: true, Replicas: 1, InactiveThreshold: followInactive, FilterSubject: subject,
@@ -404,7 +405,7 @@ func followOnce(ctx context.Context, js jetstream.JetStream, stream, subject str
 			return &lostPlace{errGap, false}
 		}
 		*last = meta.Sequence.Stream
-		if err := visit(m, *last); err != nil {
+		if err := visit(m, meta); err != nil {
 			return err
 		}
 	}

@@ -50,7 +50,7 @@ func (r *Relay) follow(ctx context.Context, last events.Position, found bool) er
 	return r.Source.Follow(ctx, -1, after, func(s *Stored) error {
 		position := events.Position{Context: r.Context, Partition: s.Partition, Sequence: s.Sequence}
 		index := -1
-		return events.RangeBatch(s.Body, func(e *events.Event) error {
+		err := events.RangeBatch(s.Body, func(e *events.Event) error {
 			index++
 			if e.Type == TypeCommit || found && !last.Less(events.Position{Sequence: s.Sequence, Index: index}) {
 				return nil
@@ -58,6 +58,10 @@ func (r *Relay) follow(ctx context.Context, last events.Position, found bool) er
 			position.Index = index
 			return r.Target.Append(events.EventSubject(e), e, position)
 		})
+		if err != nil || s.More {
+			return err
+		}
+		return r.Target.Settle()
 	})
 }
 
