@@ -145,6 +145,9 @@ func (s *System) assemble() {
 	for _, dept := range s.departments {
 		s.pump.Views = append(s.pump.Views, &sharing.View{Department: dept.ID, Stream: s.views[dept.ID], Ready: s.viewConsumer(dept.ID)})
 	}
+	if s.options.WritersOnly {
+		s.pump.Idle()
+	}
 	s.matcher = newMatching(s)
 	s.streams = &streams{views: s.views, events: s.derived}
 	s.services = []app.Service{

@@ -30,7 +30,7 @@ type View struct {
 // NewPump makes a pump without views.
 func NewPump(grants ledger.Log, sources map[string]*ledger.Derived, log zerolog.Logger) *Pump {
 	return &Pump{Grants: grants, Events: sources, Log: log, changed: make(chan struct{}), rewrite: make(map[string]bool),
-		read: make(map[string]uint64), done: make(map[string]uint64)}
+		opening: make(chan struct{}), read: make(map[string]uint64), done: make(map[string]uint64)}
 }
 
 // Pump writes the views. Sources are read once for all departments; the pump keeps no position but what the views themselves hold.
@@ -50,6 +50,7 @@ type Pump struct {
 	changed  chan struct{}     // closed and replaced when grantTip or done moves
 	gate     chan struct{}     // not nil: writing stands still until it is closed
 	rewrite  map[string]bool   // departments whose view must be written anew
+	opening  chan struct{}     // not nil: read is not known again yet; closed when it is
 }
 
 var errRewrite = errors.New("sharing: a grant governs events that are written already; the view is written anew")
@@ -152,13 +153,17 @@ func (p *Pump) once(ctx context.Context) error {
 	if err := p.await(ctx, last.Last); err != nil { // every grant there is, before the first event
 		return err
 	}
+	after := make(map[string]uint64, len(Sources))
 	for _, source := range Sources {
-		after, err := p.start(ctx, source)
-		if err != nil {
+		var err error
+		if after[source], err = p.start(ctx, source); err != nil {
 			return err
 		}
+	}
+	p.opened()
+	for _, source := range Sources {
 		run(func() error {
-			return p.Events[source].Follow(ctx, "", after, func(m *ledger.Message) error { return p.write(ctx, source, m) })
+			return p.Events[source].Follow(ctx, "", after[source], func(m *ledger.Message) error { return p.write(ctx, source, m) })
 		})
 	}
 	select {
@@ -174,6 +179,9 @@ func (p *Pump) open(ctx context.Context) error {
 	p.mu.Lock()
 	rewrite := p.rewrite
 	p.rewrite = make(map[string]bool)
+	if p.opening == nil {
+		p.opening = make(chan struct{})
+	}
 	p.policies, p.depts, p.read, p.done, p.grantTip = make(map[string]*Policy), make(map[string]*Department), make(map[string]uint64), make(map[string]uint64), 0
 	p.mu.Unlock()
 	for _, v := range p.Views {
@@ -224,6 +232,17 @@ func (p *Pump) start(ctx context.Context, source string) (uint64, error) {
 	return p.Events[source].SequenceOf(ctx, oldest)
 }
 
+// Idle says that nobody writes views here: there is nothing that a change of a grant could come too late for.
+func (p *Pump) Idle() { p.opened() }
+
+// opened tells that it is known again what the views hold.
+func (p *Pump) opened() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.opening)
+	p.opening = nil
+}
+
 // absorb applies a commit of the sharing ledger to the policies.
 func (p *Pump) absorb(s *ledger.Stored) error {
 	c, err := s.Decode()
@@ -240,10 +259,8 @@ func (p *Pump) absorb(s *ledger.Stored) error {
 		d := Evolve(p.depts[e.Subject], e)
 		p.depts[e.Subject] = d
 		p.policies[e.Subject] = NewPolicy(d)
-		for _, cut := range changeCuts(e.Data) {
-			if cut.Sequence <= p.read[cut.Context] {
-				p.rewrite[e.Subject] = true
-			}
+		if cuts, ok := changeCuts(e.Data); ok && p.overtaken(cuts) {
+			p.rewrite[e.Subject] = true
 		}
 	}
 	p.grantTip = s.Sequence
@@ -264,14 +281,29 @@ func (p *Pump) moved() {
 	p.changed = make(chan struct{})
 }
 
-func changeCuts(data any) []events.Cut {
+func changeCuts(data any) (cuts []events.Cut, ok bool) {
 	switch g := data.(type) {
 	case *events.Grant:
-		return g.Cuts
+		return g.Cuts, true
 	case *events.GrantRef:
-		return g.Cuts
+		return g.Cuts, true
 	}
-	return nil
+	return nil, false
+}
+
+// overtaken reports whether events that a change governs are in views already. A source without a cut is governed from its
+// beginning: nothing of it was in any view when the change was prepared. The lock is held.
+func (p *Pump) overtaken(cuts []events.Cut) bool {
+	from := make(map[string]uint64, len(cuts))
+	for _, cut := range cuts {
+		from[cut.Context] = cut.Sequence
+	}
+	for source, read := range p.read {
+		if read > 0 && from[source] <= read {
+			return true
+		}
+	}
+	return false
 }
 
 // await waits until the sharing ledger has been applied up to a sequence.
@@ -349,9 +381,24 @@ func (p *Pump) settle() error {
 
 // Cuts makes writing stand still and returns, for every source, the first commit that is not yet in any view. Writing
 // goes on when the next grant change has been applied, or after standstillMax. A change that comes later than that is still
-// right: it finds its cut overtaken and has the view written anew.
-func (p *Pump) Cuts() []events.Cut {
+// right: it finds its cut overtaken and has the view written anew. While the views are being opened, which makes them count as empty,
+// it waits; an error is ctx's, or a refusal after standstillMax.
+func (p *Pump) Cuts(ctx context.Context) ([]events.Cut, error) {
+	late := time.NewTimer(standstillMax)
+	defer late.Stop()
 	p.mu.Lock()
+	for p.opening != nil {
+		opening := p.opening
+		p.mu.Unlock()
+		select {
+		case <-opening:
+		case <-late.C:
+			return nil, events.ErrUnavailable.Refuse("", "部门视图正在重新打开，请稍后重试", "the departments' views are being opened again; try again later")
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		p.mu.Lock()
+	}
 	defer p.mu.Unlock()
 	if p.gate == nil {
 		gate := make(chan struct{})
@@ -371,5 +418,5 @@ func (p *Pump) Cuts() []events.Cut {
 			list = append(list, events.Cut{Context: source, Sequence: sequence + 1})
 		}
 	}
-	return list
+	return list, nil
 }

@@ -14,9 +14,10 @@ func New(pump *Pump) app.Service {
 	return app.Service{
 		Machine: step.NewMachine(Decider),
 		Path:    "grants",
-		Prepare: func(_ context.Context, c *step.Command) error {
-			c.Facts = &Facts{Cuts: pump.Cuts()}
-			return nil
+		Prepare: func(ctx context.Context, c *step.Command) error {
+			cuts, err := pump.Cuts(ctx)
+			c.Facts = &Facts{Cuts: cuts}
+			return err
 		},
 		Index: index,
 	}
