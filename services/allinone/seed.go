@@ -28,7 +28,8 @@ func (s *System) seed(ctx context.Context, departments []contracts.Department, g
 	if have, err := os.ReadFile(s.dir.at("seeded")); err == nil && bytes.Equal(have, note) {
 		return nil
 	}
-	var commands [2][]*step.Command // units come after their party
+	// Grants come before there is anything to see: a grant that comes too late has a view written anew. Units come after their party.
+	var commands [3][]*step.Command
 	add := func(wave int, typ, subject string, data any) error {
 		content, err := json.Marshal(data)
 		if err != nil {
@@ -40,11 +41,11 @@ func (s *System) seed(ctx context.Context, departments []contracts.Department, g
 		return nil
 	}
 	for _, d := range departments {
-		if err := add(0, events.TypeRegisterParty, d.ID, &events.RegisterParty{ID: d.ID, Kind: d.Kind, Name: d.Name, Region: d.Region}); err != nil {
+		if err := add(1, events.TypeRegisterParty, d.ID, &events.RegisterParty{ID: d.ID, Kind: d.Kind, Name: d.Name, Region: d.Region}); err != nil {
 			return err
 		}
 		for _, u := range d.Units {
-			if err := add(1, events.TypeAddUnit, d.ID, &events.Unit{Unit: u.Unit, Kind: u.Kind, Name: u.Name, Region: u.Region}); err != nil {
+			if err := add(2, events.TypeAddUnit, d.ID, &events.Unit{Unit: u.Unit, Kind: u.Kind, Name: u.Name, Region: u.Region}); err != nil {
 				return err
 			}
 		}
