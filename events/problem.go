@@ -94,6 +94,7 @@ var (
 	ErrState        = kind("state", 409, "当前状态不允许此操作", "its state does not allow this")
 	ErrCapacity     = kind("capacity", 409, "剩余额度不足", "not enough capacity is left")
 	ErrLicence      = kind("licence", 403, "牌照不覆盖该业务品种", "the licence does not cover this instrument")
+	ErrPolicy       = kind("policy", 409, "现行政策规则不允许", "the policy rules in force do not allow it")
 	ErrAuthority    = kind("authority", 403, "超出机构层级的审批权限", "beyond the unit's authority limit")
 	ErrForbidden    = kind("forbidden", 403, "无权执行此操作", "not allowed")
 	ErrUnauthorised = kind("unauthorised", 401, "需要有效的凭证", "a valid credential is needed")
