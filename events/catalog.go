@@ -29,7 +29,7 @@ type Entry struct {
 func (e Entry) New() any { return e.new() }
 
 // Contexts of the bus, in the order they start.
-var Contexts = []string{"enterprise", "party", "demand", "offer", "match", "sharing"}
+var Contexts = []string{"enterprise", "party", "demand", "offer", "crossborder", "match", "sharing"}
 
 func command[T any](typ string) Entry { return entry[T](typ, Command, 0) }
 
@@ -133,6 +133,31 @@ var Catalog = []Entry{
 	fact[CapacityReleased](TypeCapacityReleased, 3),
 	fact[CapacityCommitted](TypeCapacityCommitted, 3),
 	fact[OfferExhausted](TypeOfferExhausted, 3),
+
+	command[AssessBorrower](TypeAssessBorrower),
+	internal[Empty](TypeApplyRules),
+	command[FileContract](TypeFileContract),
+	command[DrawContract](TypeDraw),
+	command[RepayContract](TypeRepay),
+	command[ExtendContract](TypeExtendContract),
+	command[ContractRef](TypeCloseContract),
+	command[ContractReason](TypeCancelContract),
+	command[ContractReason](TypeRefuseContract),
+	command[Reason](TypeExcludeBorrower),
+	command[Reason](TypeReadmitBorrower),
+	command[Reason](TypeWithdrawBorrower),
+	fact[BorrowerAssessed](TypeBorrowerAssessed, 3),
+	fact[LimitChanged](TypeLimitChanged, 3),
+	fact[ContractFiled](TypeContractFiled, 3),
+	fact[Drawn](TypeDrawn, 3),
+	fact[Repaid](TypeRepaid, 3),
+	fact[ContractExtended](TypeContractExtended, 3),
+	fact[ContractRef](TypeContractClosed, 2),
+	fact[ContractReason](TypeContractCancelled, 2),
+	fact[ContractReason](TypeContractRefused, 2),
+	fact[Reason](TypeBorrowerExcluded, 2),
+	fact[Reason](TypeBorrowerReadmitted, 2),
+	fact[Reason](TypeBorrowerWithdrawn, 2),
 
 	internal[Recommendation](TypeRecommend),
 	fact[Recommendation](TypeRecommended, 3),

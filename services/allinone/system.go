@@ -17,6 +17,7 @@ import (
 
 	"github.com/jieli-bus/jieli/contracts"
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/crossborder"
 	"github.com/jieli-bus/jieli/services/demand"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
 	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
@@ -111,7 +112,9 @@ func (s *System) start(ctx context.Context) error {
 	if err := s.openStreams(ctx); err != nil {
 		return err
 	}
-	s.assemble()
+	if err := s.assemble(); err != nil {
+		return err
+	}
 	if err := s.serveLedgers(ctx); err != nil {
 		return err
 	}
@@ -134,7 +137,7 @@ func (s *System) start(ctx context.Context) error {
 }
 
 // assemble makes the services with what they need of each other: reads through the projections, nothing else.
-func (s *System) assemble() {
+func (s *System) assemble() error {
 	partitions := make(map[string]int, len(events.Contexts))
 	for _, context := range events.Contexts {
 		partitions[context] = s.options.Partitions
@@ -150,14 +153,20 @@ func (s *System) assemble() {
 	}
 	s.matcher = newMatching(s)
 	s.streams = &streams{views: s.views, events: s.derived}
+	borrowing, err := crossborder.New(crossborder.Deps{Lookup: lookup, Rules: contracts.Rules()})
+	if err != nil {
+		return err
+	}
 	s.services = []app.Service{
 		registry.New(registry.Deps{Lookup: lookup, Vault: s.vault, Clock: clock.Real{}}),
 		party.New(party.Deps{Lookup: lookup, Vault: s.vault}),
 		demand.New(demand.Deps{Lookup: lookup}),
 		offer.New(offer.Deps{Lookup: lookup}),
+		borrowing,
 		matcher.App(),
 		sharing.New(s.pump),
 	}
+	return nil
 }
 
 // viewConsumer makes the one durable consumer through which a department reads its view.
@@ -236,8 +245,8 @@ func (s *System) witness(name string) func(ctx context.Context, partition string
 	}
 }
 
-// lookedUp are the contexts whose read models decisions of others rest on.
-var lookedUp = []string{"enterprise", "party", "offer"}
+// lookedUp are the contexts whose read models decisions rest on.
+var lookedUp = []string{"enterprise", "party", "offer", "crossborder"}
 
 // derive starts everything that follows from the ledgers.
 func (s *System) derive() {

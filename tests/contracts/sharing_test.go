@@ -143,6 +143,7 @@ var never = map[string][]string{
 	"jieli.enterprise.suspended.v1":  {"reason"},
 	"jieli.enterprise.reinstated.v1": {"reason"},
 	"jieli.sharing.granted.v1":       {"types"},
+	"jieli.crossborder.assessed.v1":  {"statement", "statement.net_assets", "declared", "facts"},
 }
 
 func TestGrantedFieldsExistAndAreFitToBeShown(t *testing.T) {
