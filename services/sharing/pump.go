@@ -14,7 +14,7 @@ import (
 )
 
 // Sources are the contexts whose events departments can see.
-var Sources = []string{"enterprise", "party", "demand", "offer", "match"}
+var Sources = []string{"enterprise", "party", "demand", "offer", "crossborder", "match"}
 
 // View is one department's stream and where it stands.
 type View struct {
