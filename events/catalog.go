@@ -29,7 +29,7 @@ type Entry struct {
 func (e Entry) New() any { return e.new() }
 
 // Contexts of the bus, in the order they start.
-var Contexts = []string{"enterprise", "party", "demand", "offer", "crossborder", "match", "sharing"}
+var Contexts = []string{"enterprise", "party", "demand", "offer", "bond", "crossborder", "match", "sharing"}
 
 func command[T any](typ string) Entry { return entry[T](typ, Command, 0) }
 
@@ -133,6 +133,31 @@ var Catalog = []Entry{
 	fact[CapacityReleased](TypeCapacityReleased, 3),
 	fact[CapacityCommitted](TypeCapacityCommitted, 3),
 	fact[OfferExhausted](TypeOfferExhausted, 3),
+
+	command[ApplyBond](TypeApplyBond),
+	command[ResubmitBond](TypeResubmitBond),
+	command[Empty](TypeTriageBond),
+	command[DockBond](TypeDockBond),
+	command[BondEnhancement](TypeEnhanceBond),
+	command[BondRating](TypeRateBond),
+	command[BondFiling](TypeFileBond),
+	command[BondRegistration](TypeRegisterBond),
+	command[BondIssue](TypeIssueBond),
+	command[ReturnBond](TypeReturnBond),
+	command[Reason](TypeRejectBond),
+	command[Reason](TypeWithdrawBond),
+	fact[BondApplied](TypeBondApplied, 3),
+	fact[BondResubmitted](TypeBondResubmitted, 3),
+	fact[BondTriage](TypeBondTriaged, 3),
+	fact[BondDocked](TypeBondDocked, 2),
+	fact[BondEnhancement](TypeBondEnhanced, 3),
+	fact[BondRating](TypeBondRated, 2),
+	fact[BondFiling](TypeBondFiled, 2),
+	fact[BondRegistration](TypeBondRegistered, 2),
+	fact[BondIssue](TypeBondIssued, 3),
+	fact[BondReturned](TypeBondReturned, 3),
+	fact[Reason](TypeBondRejected, 2),
+	fact[Reason](TypeBondWithdrawn, 2),
 
 	command[AssessBorrower](TypeAssessBorrower),
 	internal[Empty](TypeApplyRules),

@@ -91,6 +91,10 @@ type Profile struct {
 	Assets     *Money `json:"assets,omitempty"`
 	Stage      string `json:"stage,omitempty"`
 	Patents    int    `json:"patents,omitempty"` // invention patents in the main business
+
+	SoftwareCopyrights int    `json:"software_copyrights,omitempty"` // in the main business
+	TechRevenue        *Money `json:"tech_revenue,omitempty"`        // part of Revenue
+	Liabilities        *Money `json:"liabilities,omitempty"`
 }
 
 // Title is a dated fact (资质) with its certificate. Valid from the first instant of ValidFrom to the end of ValidTo, Beijing time.

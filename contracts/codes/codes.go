@@ -64,6 +64,7 @@ func Editions() []Edition {
 	for _, own := range []Edition{
 		instruments().edition, licences().edition, partyKinds().edition, titles().edition,
 		stages().edition, focusAreas().edition, policyTools().edition, securities().edition, uses().edition,
+		returns().edition,
 	} {
 		all[own.List] = own
 	}

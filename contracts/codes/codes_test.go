@@ -21,7 +21,7 @@ func TestEditionsNameEveryList(t *testing.T) {
 	}
 	want := []string{
 		"currencies", "focus_areas", "industries", "instruments", "licences", "party_kinds",
-		"policy_tools", "regions", "securities", "stages", "titles", "uses",
+		"policy_tools", "regions", "return_reasons", "securities", "stages", "titles", "uses",
 	}
 	if !slices.Equal(lists, want) {
 		t.Errorf("lists %q, want %q", lists, want)

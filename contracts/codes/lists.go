@@ -142,6 +142,14 @@ type UseEntry struct {
 
 func (e UseEntry) key() string { return e.Code }
 
+// ReturnReasonEntry is a reason why an application is sent back (退回原因).
+type ReturnReasonEntry struct {
+	Code string `json:"code"`
+	Text
+}
+
+func (e ReturnReasonEntry) key() string { return e.Code }
+
 var (
 	instruments = lazyList[InstrumentEntry]("instruments")
 	licences    = lazyList[LicenceEntry]("licences")
@@ -152,6 +160,7 @@ var (
 	policyTools = lazyList[PolicyToolEntry]("policy_tools")
 	securities  = lazyList[SecurityEntry]("securities")
 	uses        = lazyList[UseEntry]("uses")
+	returns     = lazyList[ReturnReasonEntry]("return_reasons")
 )
 
 // Instrument looks up an instrument (融资工具); the bool is false for an unknown code.
@@ -207,3 +216,9 @@ func Use(code string) (UseEntry, bool) { return uses().lookup(code) }
 
 // AllUses returns the whole list in the order of its file.
 func AllUses() []UseEntry { return uses().all() }
+
+// ReturnReason looks up a reason for sending an application back (退回原因); the bool is false for an unknown code.
+func ReturnReason(code string) (ReturnReasonEntry, bool) { return returns().lookup(code) }
+
+// AllReturnReasons returns the whole list in the order of its file.
+func AllReturnReasons() []ReturnReasonEntry { return returns().all() }

@@ -211,6 +211,9 @@ func TestSecuritiesAndUses(t *testing.T) {
 	for _, e := range AllUses() {
 		hasNames(t, "uses", e.Code, e.Text)
 	}
+	for _, e := range AllReturnReasons() {
+		hasNames(t, "return_reasons", e.Code, e.Text)
+	}
 	for _, code := range []string{"none", "credit", "ip_pledge", "equity_pledge", "receivables", "real_estate", "equipment", "guarantee"} {
 		if _, ok := Security(code); !ok {
 			t.Errorf("security %s is missing", code)

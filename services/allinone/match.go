@@ -75,7 +75,7 @@ func (m *matching) fresh(ctx context.Context) (*matcher.Service, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, freshMax)
 	defer cancel()
-	for _, name := range []string{"demand", "offer"} {
+	for _, name := range []string{"demand", "bond", "offer"} {
 		info, err := m.logs[name].Info(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("allinone: matcher: %w", err)
@@ -200,11 +200,11 @@ func (f *feeder) live(ctx context.Context, failed <-chan error) error {
 	for {
 		select {
 		case r := <-f.feeds["demand"]:
-			// An offer that was accepted before this demand must be among those it is matched with.
-			if err := f.upTo(ctx, "offer", failed); err != nil {
+			if err := f.need(ctx, r, failed); err != nil {
 				return err
 			}
-			if err := f.apply(ctx, r); err != nil {
+		case r := <-f.feeds["bond"]:
+			if err := f.need(ctx, r, failed); err != nil {
 				return err
 			}
 		case r := <-f.feeds["offer"]:
@@ -238,6 +238,14 @@ func (f *feeder) live(ctx context.Context, failed <-chan error) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// need feeds a commit of what is matched: an offer that was accepted before it must be among those it is matched with.
+func (f *feeder) need(ctx context.Context, r read, failed <-chan error) error {
+	if err := f.upTo(ctx, "offer", failed); err != nil {
+		return err
+	}
+	return f.apply(ctx, r)
 }
 
 func (f *feeder) apply(ctx context.Context, r read) error {

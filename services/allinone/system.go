@@ -17,6 +17,7 @@ import (
 
 	"github.com/jieli-bus/jieli/contracts"
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/bond"
 	"github.com/jieli-bus/jieli/services/crossborder"
 	"github.com/jieli-bus/jieli/services/demand"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
@@ -153,6 +154,10 @@ func (s *System) assemble() error {
 	}
 	s.matcher = newMatching(s)
 	s.streams = &streams{views: s.views, events: s.derived}
+	bonds, err := bond.New(bond.Deps{Lookup: lookup, Rules: contracts.Rules()})
+	if err != nil {
+		return err
+	}
 	borrowing, err := crossborder.New(crossborder.Deps{Lookup: lookup, Rules: contracts.Rules()})
 	if err != nil {
 		return err
@@ -162,6 +167,7 @@ func (s *System) assemble() error {
 		party.New(party.Deps{Lookup: lookup, Vault: s.vault}),
 		demand.New(demand.Deps{Lookup: lookup}),
 		offer.New(offer.Deps{Lookup: lookup}),
+		bonds,
 		borrowing,
 		matcher.App(),
 		sharing.New(s.pump),
@@ -246,7 +252,7 @@ func (s *System) witness(name string) func(ctx context.Context, partition string
 }
 
 // lookedUp are the contexts whose read models decisions rest on.
-var lookedUp = []string{"enterprise", "party", "offer", "crossborder"}
+var lookedUp = []string{"enterprise", "party", "offer", "bond", "crossborder"}
 
 // derive starts everything that follows from the ledgers.
 func (s *System) derive() {

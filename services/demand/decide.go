@@ -3,6 +3,7 @@ package demand
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jieli-bus/jieli/events"
@@ -78,8 +79,8 @@ func publish(s *Demand, c *step.Command, d *events.PublishDemand, facts *Facts, 
 	if d.ID != c.Subject {
 		return nil, events.ErrMismatch.Refuse("/id", "命令主题应为需求编号", "the command's subject is the demand's id")
 	}
-	if !events.ValidID(d.ID) {
-		return nil, events.ErrID.Refuse("/id", "需求编号含有不允许的字符", "the demand's id has characters that are not allowed")
+	if !events.ValidID(d.ID) || strings.HasPrefix(d.ID, events.BondPrefix) {
+		return nil, events.ErrID.Refusef("/id", "需求编号含有不允许的字符，或以 %s 开头", "the demand's id has characters that are not allowed, or begins with %s", events.BondPrefix)
 	}
 	if err := mayFor(d.Enterprise, c, facts, now); err != nil {
 		return nil, err

@@ -49,7 +49,8 @@ type Reactor struct {
 	limits Limits
 
 	mu        sync.RWMutex
-	demands   map[string]*Demand // open ones
+	demands   map[string]*Demand // open ones, and bonds that look for an underwriter
+	bonds     map[string]*Demand // applications that do not, by id
 	answered  map[string]uint64  // demand -> newest version of its terms that is recommended for or asked about
 	offersOf  map[string]map[string]struct{}
 	suspended map[string]bool
@@ -74,13 +75,13 @@ func NewReactor(index Index, rules *RuleSets, limits Limits) *Reactor {
 	}
 	return &Reactor{
 		index: index, rules: rules, limits: limits,
-		demands: make(map[string]*Demand), answered: make(map[string]uint64), offersOf: make(map[string]map[string]struct{}),
+		demands: make(map[string]*Demand), bonds: make(map[string]*Demand), answered: make(map[string]uint64), offersOf: make(map[string]map[string]struct{}),
 		suspended: make(map[string]bool), read: make(map[ledgerOf]uint64),
 	}
 }
 
 // Follows lists the contexts whose ledgers a reactor must be fed, each partition in its order, the partitions in any.
-func Follows() []string { return []string{"party", "offer", "demand", Context} }
+func Follows() []string { return []string{"party", "offer", "demand", "bond", Context} }
 
 // Apply takes one event in. A commit that is fed again, in whole, changes nothing. The command, if any, asks for a
 // recommendation: give it to the match context, and repeat it under the same id until there is an answer.
@@ -101,7 +102,7 @@ func (r *Reactor) Apply(at Origin, e *step.Applied) (*step.Command, error) {
 		r.latest = e.Time
 	}
 	var ask *Demand
-	if d := r.demands[e.Subject]; at.Context == "demand" && r.caughtUp && r.unanswered(d) {
+	if d := r.demands[e.Subject]; needs(at.Context) && r.caughtUp && r.unanswered(d) {
 		ask = d
 		r.answered[d.ID] = d.TermsVersion
 	}
@@ -232,6 +233,8 @@ func (r *Reactor) apply(context string, e *step.Applied) error {
 	switch context {
 	case "demand":
 		return r.applyDemand(e)
+	case "bond":
+		return r.applyBond(e)
 	case "offer":
 		return r.applyOffer(e)
 	case "party":

@@ -12,7 +12,7 @@ import (
 
 // Matcher answers what fits a demand. Its errors are *events.Problem where the asker is at fault; its answers are JSON values.
 type Matcher interface {
-	// Match ranks the best limit (1 to MatchLimitMax) offers for the demand as it is now, worded in lang (zh or en).
+	// Match ranks the best limit (1 to MatchLimitMax) offers for the demand or bond as it is now, worded in lang (zh or en).
 	Match(ctx context.Context, demandID string, limit int, lang string) (any, error)
 	// Explain holds one offer against the demand, clause by clause and term by term.
 	Explain(ctx context.Context, demandID, offerID string) (any, error)
@@ -20,34 +20,38 @@ type Matcher interface {
 
 // Recommendations are the routes over a Matcher.
 func Recommendations(m Matcher) []webapi.Route {
-	return []webapi.Route{
-		{Pattern: "GET /v1/demands/{id}/recommendations", Handle: func(w http.ResponseWriter, r *http.Request) error {
-			id, err := pathID(r, "id")
-			if err != nil {
-				return err
-			}
-			limit, lang, err := matchQuery(r)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := context.WithTimeout(r.Context(), MatchMax)
-			defer cancel()
-			return reply(w, ctx)(m.Match(ctx, id, limit, lang))
-		}},
-		{Pattern: "GET /v1/demands/{id}/explain/{offer}", Handle: func(w http.ResponseWriter, r *http.Request) error {
-			id, err := pathID(r, "id")
-			if err != nil {
-				return err
-			}
-			offer, err := pathID(r, "offer")
-			if err != nil {
-				return err
-			}
-			ctx, cancel := context.WithTimeout(r.Context(), MatchMax)
-			defer cancel()
-			return reply(w, ctx)(m.Explain(ctx, id, offer))
-		}},
+	var routes []webapi.Route
+	for _, path := range []string{"demands", "bonds"} { // a bond looks for an underwriter as a demand looks for money
+		one := "GET /v1/" + path + "/{id}"
+		routes = append(routes,
+			webapi.Route{Pattern: one + "/recommendations", Handle: func(w http.ResponseWriter, r *http.Request) error {
+				id, err := pathID(r, "id")
+				if err != nil {
+					return err
+				}
+				limit, lang, err := matchQuery(r)
+				if err != nil {
+					return err
+				}
+				ctx, cancel := context.WithTimeout(r.Context(), MatchMax)
+				defer cancel()
+				return reply(w, ctx)(m.Match(ctx, id, limit, lang))
+			}},
+			webapi.Route{Pattern: one + "/explain/{offer}", Handle: func(w http.ResponseWriter, r *http.Request) error {
+				id, err := pathID(r, "id")
+				if err != nil {
+					return err
+				}
+				offer, err := pathID(r, "offer")
+				if err != nil {
+					return err
+				}
+				ctx, cancel := context.WithTimeout(r.Context(), MatchMax)
+				defer cancel()
+				return reply(w, ctx)(m.Explain(ctx, id, offer))
+			}})
 	}
+	return routes
 }
 
 // reply answers with a value, or says that it took too long.

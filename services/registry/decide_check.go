@@ -94,7 +94,7 @@ func checkProfile(s *Enterprise, d *events.Profile, now time.Time) error {
 	for _, n := range []struct {
 		field string
 		value int
-	}{{"/employees", d.Employees}, {"/rd_staff", d.RDStaff}, {"/patents", d.Patents}} {
+	}{{"/employees", d.Employees}, {"/rd_staff", d.RDStaff}, {"/patents", d.Patents}, {"/software_copyrights", d.SoftwareCopyrights}} {
 		if n.value < 0 {
 			return events.ErrRange.Refuse(n.field, "不能为负数", "it may not be negative")
 		}
@@ -106,7 +106,7 @@ func checkProfile(s *Enterprise, d *events.Profile, now time.Time) error {
 	for _, m := range []struct {
 		field string
 		value *events.Money
-	}{{"/revenue", d.Revenue}, {"/rd_expense", d.RDExpense}, {"/assets", d.Assets}} {
+	}{{"/revenue", d.Revenue}, {"/rd_expense", d.RDExpense}, {"/assets", d.Assets}, {"/tech_revenue", d.TechRevenue}, {"/liabilities", d.Liabilities}} {
 		if m.value == nil {
 			continue
 		}
@@ -117,6 +117,9 @@ func checkProfile(s *Enterprise, d *events.Profile, now time.Time) error {
 			return events.ErrCurrency.Refuse(m.field+"/currency", "同一年度的金额须为同一种已知货币", "the amounts of one year are in one known currency")
 		}
 		currency = m.value.Currency
+	}
+	if d.TechRevenue != nil && d.Revenue != nil && d.TechRevenue.Minor > d.Revenue.Minor {
+		return events.ErrRange.Refuse("/tech_revenue", "科技收入多于营业收入", "more technology revenue than revenue")
 	}
 	if s.Founded != "" && len(s.Founded) >= 4 && strconv.Itoa(d.FiscalYear) < string(s.Founded[:4]) {
 		return events.ErrDates.Refuse("/fiscal_year", "年度早于成立年份", "the fiscal year is before the founding")
@@ -168,9 +171,15 @@ func tooMany(field string, limit int) error {
 
 func sameProfile(a, b *events.Profile) bool {
 	x, y := *a, *b
-	same := sameMoney(x.Revenue, y.Revenue) && sameMoney(x.RDExpense, y.RDExpense) && sameMoney(x.Assets, y.Assets)
-	x.Revenue, x.RDExpense, x.Assets, y.Revenue, y.RDExpense, y.Assets = nil, nil, nil, nil, nil, nil
-	return same && x == y
+	for _, m := range [...][2]**events.Money{
+		{&x.Revenue, &y.Revenue}, {&x.RDExpense, &y.RDExpense}, {&x.Assets, &y.Assets}, {&x.TechRevenue, &y.TechRevenue}, {&x.Liabilities, &y.Liabilities},
+	} {
+		if !sameMoney(*m[0], *m[1]) {
+			return false
+		}
+		*m[0], *m[1] = nil, nil
+	}
+	return x == y
 }
 
 func sameMoney(a, b *events.Money) bool {

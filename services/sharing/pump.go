@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,8 +14,8 @@ import (
 	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
 )
 
-// Sources are the contexts whose events departments can see.
-var Sources = []string{"enterprise", "party", "demand", "offer", "crossborder", "match"}
+// Sources are the contexts whose events departments can see: all but the grants themselves.
+var Sources = slices.DeleteFunc(slices.Clone(events.Contexts), func(context string) bool { return context == "sharing" })
 
 // View is one department's stream and where it stands.
 type View struct {

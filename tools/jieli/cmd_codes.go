@@ -96,6 +96,9 @@ func (c *cli) codeLists() map[string]func() []codeRow {
 		"uses": func() []codeRow {
 			return rowsOf(codes.AllUses(), func(e codes.UseEntry) codeRow { return row("uses", e.Code, e.Text, "", "") })
 		},
+		"return_reasons": func() []codeRow {
+			return rowsOf(codes.AllReturnReasons(), func(e codes.ReturnReasonEntry) codeRow { return row("return_reasons", e.Code, e.Text, "", "") })
+		},
 	}
 }
 

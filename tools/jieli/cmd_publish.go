@@ -132,7 +132,7 @@ func commandOf(kind rows.Kind, object []byte) (client.Command, error) {
 	switch {
 	case !ok:
 		return client.Command{}, events.ErrUnknownType.Refusef("/type", "%q 不能经 HTTP 提交", "%q is not taken over HTTP", e.Type)
-	case what == "register" || what == "publish":
+	case what == "register" || what == "publish" || what == "apply":
 		command.Path = "/v1/" + collection
 	case !events.ValidID(e.Subject):
 		return client.Command{}, events.ErrID.Refuse("/subject", "须以 subject 指明对象", "the subject must name the entity")
@@ -143,7 +143,7 @@ func commandOf(kind rows.Kind, object []byte) (client.Command, error) {
 }
 
 // collections of the contexts whose commands go over HTTP.
-var collections = map[string]string{"enterprise": "enterprises", "party": "parties", "demand": "demands", "offer": "offers"}
+var collections = map[string]string{"enterprise": "enterprises", "party": "parties", "demand": "demands", "offer": "offers", "bond": "bonds"}
 
 func (c *cli) showAnswer(a *events.Answer) error {
 	return c.emit(a, func() {
