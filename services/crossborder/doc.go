@@ -22,6 +22,6 @@
 // rule set), and then the balance only falls; it is what the recorded rule set makes of the recorded draws; of a contract no more is
 // drawn than it allows.
 //
-// Filing reserves nothing, drawing does: see docs/decisions/0006. Deliberately not here: other routes (facilitation quota, investment
+// Filing reserves nothing, drawing does: see docs/decisions/0006; rates come with the draw: 0007. Deliberately not here: other routes (facilitation quota, investment
 // gap) until their rules are data; whether a published rate is what a command says it is; working days between filing and drawing.
 package crossborder
