@@ -2,7 +2,9 @@ package contracts_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"regexp"
 	"slices"
@@ -105,6 +107,35 @@ func TestDefaultGrantsAreGrants(t *testing.T) {
 	}
 }
 
+// entered are default grants that installations have entered in their ledgers, with the hash of their content.
+var entered = map[string]string{
+	"pboc-default": "d25518c46cc711a7136c535d6f5952a22726be3231126dedd8224e550801f708",
+	"most-default": "c0552d2defde70ad47015969c2fa3a370802c1ad076745be51895a7635232736",
+	"ndrc-default": "3892c805d53a8917b3de9487f382d31676d7ec5811e9e1236eeb168e362e1c76",
+	"miit-default": "e05815dd8035285c381cebe978ffe46d1dc46eae0f912ca2e7034a384368942a",
+	"nfra-default": "532bbd4952a270899ac52c4e67078f656b5e0f0b7b17c3336f421a2af6c4b766",
+	"csrc-default": "080a12f274792752e4dd257e89ee3c6e5ee7b38dc1078aba4762894de6bf9bd6",
+	"safe-default": "817b84f3da4d3fba758dd04d53ca07b0d7f79be28b2c7bba1d530fc742d07d0c",
+}
+
+// TestDefaultGrantsAreNeverEdited: a ledger refuses a grant whose id it knows with other content, and with it the start of every
+// installation that has the old one. What is shown in addition comes as a grant of its own.
+func TestDefaultGrantsAreNeverEdited(t *testing.T) {
+	have := map[string]string{}
+	for _, g := range loadGrants(t) {
+		b, err := json.Marshal(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		have[g.Grant] = fmt.Sprintf("%x", sha256.Sum256(b))
+	}
+	for grant, hash := range entered {
+		if have[grant] != hash {
+			t.Errorf("%s was entered with the hash %s and is now %q", grant, hash, have[grant])
+		}
+	}
+}
+
 // at finds a field by its path and the highest data class on the way and below.
 func (tr tree) at(t *testing.T, n node, path string) (class int, ok bool) {
 	for step := range strings.SplitSeq(path, ".") {
@@ -181,14 +212,25 @@ func TestGrantedFieldsExistAndAreFitToBeShown(t *testing.T) {
 
 func TestDepartmentsSeeWhatTheirDutyNeeds(t *testing.T) {
 	const recommended = "jieli.match.recommended.v1"
-	shown := map[string][]string{}
+	shown, types := map[string][]string{}, map[string]map[string][]string{}
 	for _, g := range loadGrants(t) {
+		if types[g.Department] == nil {
+			types[g.Department] = map[string][]string{}
+		}
+		for typ, fields := range g.Types {
+			if types[g.Department][typ] != nil {
+				t.Errorf("%s: another grant of %s shows %s already: which fields are seen should be read in one place", g.Grant, g.Department, typ)
+			}
+			types[g.Department][typ] = fields
+		}
+	}
+	for department, seen := range types {
 		for _, core := range []string{"jieli.enterprise.registered.v1", "jieli.demand.published.v1", "jieli.offer.published.v1", recommended} {
-			if len(g.Types[core]) == 0 {
-				t.Errorf("%s does not see %s", g.Department, core)
+			if len(seen[core]) == 0 {
+				t.Errorf("%s does not see %s", department, core)
 			}
 		}
-		shown[g.Department] = slices.Sorted(slices.Values(g.Types[recommended]))
+		shown[department] = slices.Sorted(slices.Values(seen[recommended]))
 	}
 	for department, want := range map[string]struct{ amount, party bool }{
 		"pboc": {true, true}, "nfra": {true, true}, "csrc": {true, true},

@@ -15,12 +15,14 @@ import (
 
 // grants is a department's document.
 type grants struct {
-	Grants []struct {
-		Grant   string       `json:"grant"`
-		Ended   bool         `json:"ended"`
-		Cuts    []events.Cut `json:"cuts"`
-		EndCuts []events.Cut `json:"end_cuts"`
-	} `json:"grants"`
+	Grants []grant `json:"grants"`
+}
+
+type grant struct {
+	Grant   string       `json:"grant"`
+	Ended   bool         `json:"ended"`
+	Cuts    []events.Cut `json:"cuts"`
+	EndCuts []events.Cut `json:"end_cuts"`
 }
 
 func (s *system) grants(dept, position string) grants {
@@ -28,6 +30,16 @@ func (s *system) grants(dept, position string) grants {
 	var g grants
 	s.get("/v1/grants/"+dept, position, &g)
 	return g
+}
+
+// of is the grant with an id; a zero one when there is none.
+func (g grants) of(id string) grant {
+	for _, one := range g.Grants {
+		if one.Grant == id {
+			return one
+		}
+	}
+	return grant{}
 }
 
 func cutOf(list []events.Cut, context string) uint64 {
@@ -91,14 +103,14 @@ func TestGrants(t *testing.T) {
 	a := s.do("POST", "/v1/grants/pboc/revoke_grant", map[string]any{"grant": "pboc-default", "reason": "示例：授权结束"})
 	s.do("POST", "/v1/grants/safe/revoke_grant", map[string]any{"grant": "safe-default", "reason": "示例"})
 	s.refused(events.ErrExists, "POST", "/v1/grants/pboc/grant", map[string]any{"grant": "pboc-default", "purpose": "x", "basis": "x", "types": map[string]any{events.TypeDemandPublished: []any{"id"}}})
-	revoked := s.grants("pboc", a.Position)
-	end := cutOf(revoked.Grants[0].EndCuts, "demand")
-	if !revoked.Grants[0].Ended || end == 0 {
+	revoked := s.grants("pboc", a.Position).of("pboc-default")
+	end := cutOf(revoked.EndCuts, "demand")
+	if !revoked.Ended || end == 0 {
 		t.Fatalf("the revoked grant is %+v", revoked)
 	}
 	s.grow(core, "demand", 20)
 	a = s.do("POST", "/v1/grants/pboc/grant", map[string]any{"grant": "pboc-2", "purpose": "示例", "basis": "示例〔2026〕2号", "types": map[string]any{events.TypeDemandPublished: []any{"id", "amount", "facts.name"}}})
-	begin := cutOf(s.grants("pboc", a.Position).Grants[1].Cuts, "demand")
+	begin := cutOf(s.grants("pboc", a.Position).of("pboc-2").Cuts, "demand")
 	a = s.do("POST", "/v1/grants/safe/grant", map[string]any{"grant": "safe-zj", "purpose": "示例", "basis": "示例〔2026〕3号", "regions": []any{"330000"},
 		"types": map[string]any{events.TypeDemandPublished: []any{"id", "region"}}})
 	s.grow(core, "demand", 20)
@@ -119,7 +131,7 @@ func TestGrants(t *testing.T) {
 	for _, m := range s.writer("pboc").messages(events.ViewStream("pboc")) {
 		at := origin(m)
 		if at.Context != "demand" {
-			if last := cutOf(revoked.Grants[0].EndCuts, at.Context); last == 0 || at.Sequence >= last {
+			if last := cutOf(revoked.EndCuts, at.Context); last == 0 || at.Sequence >= last {
 				t.Errorf("%s is in the view, the grant ended at %d", at.Origin(), last)
 			}
 			continue
@@ -150,8 +162,8 @@ func TestGrants(t *testing.T) {
 	}
 
 	// A grant for one province sees that province.
-	local := s.grants("safe", a.Position).Grants
-	ended, since := cutOf(local[0].EndCuts, "demand"), cutOf(local[1].Cuts, "demand")
+	local := s.grants("safe", a.Position)
+	ended, since := cutOf(local.of("safe-default").EndCuts, "demand"), cutOf(local.of("safe-zj").Cuts, "demand")
 	regions := make(map[string]int)
 	for _, m := range s.writer("safe").messages(events.ViewStream("safe")) {
 		switch at := origin(m); {
