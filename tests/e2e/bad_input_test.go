@@ -53,6 +53,7 @@ func newHostile(t *testing.T) *hostile {
 	last := s.do("POST", "/v1/demands/demand-gone/withdraw", map[string]any{"reason": "示例"})
 	s.get("/v1/demands", last.Position, nil)
 
+	h.borrow()
 	h.wrongDigit = wrongDigit(77)
 	// The matcher has answered both demands: nothing of its own comes later.
 	h.c.behind(events.EventsStream("match"), 0, 2)
@@ -396,6 +397,7 @@ func (h *hostile) attempts() []attempt {
 		offer("beyond the unit's authority", events.ErrAuthority, inLedger, map[string]any{"unit": "tech-1"}),
 		offer("a unit that is not there", events.ErrNotFound, inLedger, map[string]any{"unit": "tech-2"}),
 	}
+	list = append(list, h.borrowings()...)
 	for i := range list {
 		// A create command's id is its subject over HTTP, whatever the path would say: there is a path of its own for the odd ones.
 		if a := &list[i]; a.name == "subject and id differ" {

@@ -65,9 +65,9 @@ type webRequest struct {
 	broken       bool
 }
 
-var paths = map[string]string{"enterprise": "enterprises", "party": "parties", "demand": "demands", "offer": "offers", "match": "recommendations", "sharing": "grants"}
+var paths = map[string]string{"enterprise": "enterprises", "party": "parties", "demand": "demands", "offer": "offers", "match": "recommendations", "sharing": "grants", "crossborder": "crossborder"}
 
-var creates = map[string]bool{events.TypeRegisterEnterprise: true, events.TypeRegisterParty: true, events.TypePublishDemand: true, events.TypePublishOffer: true}
+var creates = map[string]bool{events.TypeRegisterEnterprise: true, events.TypeRegisterParty: true, events.TypePublishDemand: true, events.TypePublishOffer: true, events.TypeAssessBorrower: true}
 
 func (a *attempt) context() string { c, _ := events.SplitType(a.typ); return c }
 
