@@ -38,9 +38,10 @@ type NATSCredential struct {
 	Consumer string `json:"consumer,omitempty"`
 }
 
-// broker is the embedded NATS server.
+// broker is the NATS server: inside, or elsewhere.
 type broker struct {
-	server    *server.Server
+	server    *server.Server    // nil: elsewhere
+	url, ca   string            // of one elsewhere
 	core      string            // password of the system's user
 	writers   map[string]string // passwords of the view writers, by department
 	readers   map[string]string
@@ -50,24 +51,29 @@ type broker struct {
 // brokerStart is how long the server may take to be ready.
 const brokerStart = 20 * time.Second
 
-// startBroker runs a server on the directory's store. What it acknowledges in a ledger stream is on disk: sync_interval always.
-func startBroker(d *directory, address string, departments []string) (*broker, error) {
-	b := &broker{writers: make(map[string]string), readers: make(map[string]string), listening: address != off}
-	var err error
-	if b.core, err = d.secret("jieli.nats"); err != nil {
-		return nil, err
+// secrets reads the passwords of the broker's users, and makes them at the first start.
+func (b *broker) secrets(read func(name string) (string, error), departments []string) (err error) {
+	b.writers, b.readers = make(map[string]string), make(map[string]string)
+	if b.core, err = read("jieli.nats"); err != nil {
+		return err
 	}
+	for _, dept := range departments {
+		if b.writers[dept], err = read(dept + ".writer.nats"); err != nil {
+			return err
+		}
+		if b.readers[dept], err = read(dept + ".nats"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// accounts are the accounts and users as the server's configuration has them: one account for the system, one for each department.
+func (b *broker) accounts(departments []string) string {
 	var c strings.Builder
-	fmt.Fprintf(&c, "server_name: jieli\njetstream { store_dir: %s, sync_interval: always }\n", strconv.Quote(d.at("broker")))
 	fmt.Fprintf(&c, "max_payload: 1MB\nwrite_deadline: \"10s\"\n")
 	fmt.Fprintf(&c, "accounts {\n  %s { jetstream: enabled, users: [ { user: %s, password: %q } ] }\n", coreAccount, coreUser, b.core)
 	for _, dept := range departments {
-		if b.writers[dept], err = d.secret(dept + ".writer.nats"); err != nil {
-			return nil, err
-		}
-		if b.readers[dept], err = d.secret(dept + ".nats"); err != nil {
-			return nil, err
-		}
 		stream := events.ViewStream(dept)
 		// The department's user reads one named consumer of one stream and can do nothing else: measured, not assumed.
 		fmt.Fprintf(&c, "  %s { jetstream: enabled, users: [\n", stream)
@@ -78,62 +84,96 @@ func startBroker(d *directory, address string, departments []string) (*broker, e
 			"$JS.API.CONSUMER.MSG.NEXT."+stream+"."+ViewConsumer, "$JS.ACK."+stream+"."+ViewConsumer+".>")
 	}
 	c.WriteString("}\n")
+	return c.String()
+}
+
+// openBroker starts a server on the directory's store, or knows one elsewhere. What it acknowledges in a ledger stream is on disk:
+// sync_interval always.
+func openBroker(d *directory, o *Options, departments []string) (*broker, error) {
+	b := &broker{url: o.Broker, ca: o.CA, listening: o.Broker == "" && o.NATS != off}
+	if err := b.secrets(d.secret, departments); err != nil {
+		return nil, err
+	}
+	if b.url != "" {
+		return b, nil
+	}
+	return b, b.start(d, o.NATS, departments)
+}
+
+func (b *broker) start(d *directory, address string, departments []string) error {
+	text := fmt.Sprintf("server_name: jieli\njetstream { store_dir: %s, sync_interval: always }\n", strconv.Quote(d.at("broker"))) + b.accounts(departments)
 	path := d.at("nats.conf")
-	if err := os.WriteFile(path, []byte(c.String()), 0o600); err != nil {
-		return nil, fmt.Errorf("allinone: broker: %w", err)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("allinone: broker: %w", err)
 	}
 	options, err := server.ProcessConfigFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("allinone: broker: %w", err)
+		return fmt.Errorf("allinone: broker: %w", err)
 	}
 	options.NoSigs, options.NoLog = true, true
 	options.DontListen = !b.listening
 	if b.listening {
 		host, port, err := net.SplitHostPort(address)
 		if err != nil {
-			return nil, fmt.Errorf("allinone: broker: %w", err)
+			return fmt.Errorf("allinone: broker: %w", err)
 		}
 		options.Host = host
 		if options.Port, err = strconv.Atoi(port); err != nil {
-			return nil, fmt.Errorf("allinone: broker: port %q", port)
+			return fmt.Errorf("allinone: broker: port %q", port)
 		}
 		if options.Port == 0 {
 			options.Port = server.RANDOM_PORT
 		} else if probe, err := net.Listen("tcp", address); err != nil {
 			// The server itself only logs this.
-			return nil, fmt.Errorf("allinone: NATS cannot listen on %s (choose another with --nats, or end what uses it / 端口被占用，请用 --nats 另选): %w", address, err)
+			return fmt.Errorf("allinone: NATS cannot listen on %s (choose another with --nats, or end what uses it / 端口被占用，请用 --nats 另选): %w", address, err)
 		} else {
 			probe.Close()
 		}
 	}
 	if b.server, err = server.NewServer(options); err != nil {
-		return nil, fmt.Errorf("allinone: broker: %w", err)
+		return fmt.Errorf("allinone: broker: %w", err)
 	}
 	b.server.Start()
 	if !b.server.ReadyForConnections(brokerStart) {
 		b.server.Shutdown()
-		return nil, fmt.Errorf("allinone: the broker was not ready within %s", brokerStart)
+		return fmt.Errorf("allinone: the broker was not ready within %s", brokerStart)
 	}
-	return b, nil
+	return nil
 }
 
 // address is where clients connect, "" when the broker listens nowhere.
 func (b *broker) address() string {
-	if !b.listening {
+	switch {
+	case b.server == nil:
+		return strings.TrimPrefix(b.url, "nats://")
+	case !b.listening:
 		return ""
 	}
 	return b.server.Addr().String()
 }
 
-// connect opens an in-process connection with an inbox of its own: nobody else of the account can listen to its answers.
+// connect opens a connection with an inbox of its own: nobody else of the account can listen to its answers. To the broker inside it
+// goes without a socket.
 func (b *broker) connect(ctx context.Context, name, user, password string, log zerolog.Logger) (*nats.Conn, error) {
-	return bus.Connect(ctx, bus.Config{
-		InProcess: b.server,
-		Name:      name,
-		Options:   []nats.Option{nats.UserInfo(user, password), nats.CustomInboxPrefix("_INBOX_" + name)},
-		Logger:    watermill.NewSlogLogger(slog.New(zerolog.NewSlogHandler(log))),
-	})
+	c := bus.Config{
+		Name:    name,
+		Options: []nats.Option{nats.UserInfo(user, password), nats.CustomInboxPrefix("_INBOX_" + name)},
+		Logger:  watermill.NewSlogLogger(slog.New(zerolog.NewSlogHandler(log))),
+	}
+	if b.server != nil {
+		c.InProcess = b.server
+	} else {
+		c.URL = b.url
+		c.PingInterval = pingInterval
+		if b.ca != "" {
+			c.Options = append(c.Options, nats.RootCAs(b.ca))
+		}
+	}
+	return bus.Connect(ctx, c)
 }
+
+// pingInterval notices a broker that has gone without a word: two unanswered pings.
+const pingInterval = 2 * time.Second
 
 // writeCredentials stores what stock clients need to connect.
 func (b *broker) writeCredentials(d *directory) error {
@@ -155,6 +195,9 @@ func (b *broker) writeCredentials(d *directory) error {
 }
 
 func (b *broker) stop() {
+	if b.server == nil {
+		return
+	}
 	b.server.Shutdown()
 	b.server.WaitForShutdown()
 }

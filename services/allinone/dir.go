@@ -16,8 +16,9 @@ import (
 
 // directory is the data directory of one process.
 type directory struct {
-	path string
-	lock *os.File
+	path        string
+	credentials string // shared by the processes of a system
+	lock        *os.File
 }
 
 // RunFile is what a running process writes into its directory (run.json), so that others find it.
@@ -32,7 +33,7 @@ type RunFile struct {
 var ErrInUse = errors.New("allinone: the data directory is in use by another process / 数据目录正被另一个进程使用")
 
 // openDirectory makes the folders and takes the lock.
-func openDirectory(path string) (*directory, error) {
+func openDirectory(path, credentials string) (*directory, error) {
 	for _, sub := range []string{"", "broker", "snapshots", "credentials"} {
 		if err := os.MkdirAll(filepath.Join(path, sub), 0o700); err != nil {
 			return nil, fmt.Errorf("allinone: data directory: %w", err)
@@ -49,7 +50,7 @@ func openDirectory(path string) (*directory, error) {
 		}
 		return nil, fmt.Errorf("allinone: lock %s: %w", path, err)
 	}
-	return &directory{path, lock}, nil
+	return &directory{path, credentials, lock}, nil
 }
 
 func (d *directory) close() error {
@@ -72,9 +73,15 @@ func (d *directory) writeRun(r RunFile) error {
 	return os.WriteFile(d.at("run.json"), append(b, '\n'), 0o600)
 }
 
-// secret reads a secret of the directory, and makes it at the first start.
+// node is the name under which this directory's process holds leases: the same over restarts.
+func (d *directory) node() (string, error) { return secret(d.at("credentials", "node")) }
+
+// secret reads a secret of the system, and makes it at the first start.
 func (d *directory) secret(name string) (string, error) {
-	path := d.at("credentials", name)
+	return secret(filepath.Join(d.credentials, name))
+}
+
+func secret(path string) (string, error) {
 	b, err := os.ReadFile(path)
 	if err == nil {
 		if s := strings.TrimSpace(string(b)); s != "" {

@@ -15,6 +15,7 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/app"
 	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
 	"github.com/jieli-bus/jieli/services/internal/chassis/webapi"
 	"github.com/jieli-bus/jieli/services/portal"
@@ -54,28 +55,29 @@ func (s *System) serveHTTP() error {
 	if err != nil {
 		return err
 	}
-	node, err := s.dir.secret("node")
-	if err != nil {
-		return err
-	}
 	listener, err := net.Listen("tcp", s.options.HTTP)
 	if err != nil {
 		return fmt.Errorf("allinone: HTTP cannot listen on %s (choose another with --http, or end what uses it / 端口被占用，请用 --http 另选): %w", s.options.HTTP, err)
 	}
 	address, _ := listener.Addr().(*net.TCPAddr)
-	routes, err := portal.Routes(portal.Config{Streams: s.streams, Matcher: matchQueries{s}, Clock: clock.Real{}, Registry: s.registry, Log: s.options.Log})
-	if err != nil {
-		listener.Close()
-		return err
+	var services []app.Service // without the portal there is only what a machine watches: health, metrics
+	var routes []webapi.Route
+	if s.options.has("portal") {
+		services = s.services
+		routes, err = portal.Routes(portal.Config{Streams: s.streams, Matcher: matchQueries{s}, Clock: clock.Real{}, Registry: s.registry, Log: s.options.Log})
+		if err != nil {
+			listener.Close()
+			return err
+		}
+		routes = append(routes,
+			webapi.Route{Pattern: "POST /v1/verify", Handle: s.handleVerify, Stream: true},
+			webapi.Route{Pattern: "POST /v1/rebuild", Handle: s.handleRebuild, Stream: true},
+		)
 	}
-	routes = append(routes,
-		webapi.Route{Pattern: "POST /v1/verify", Handle: s.handleVerify, Stream: true},
-		webapi.Route{Pattern: "POST /v1/rebuild", Handle: s.handleRebuild, Stream: true},
-	)
 	handler, err := webapi.New(webapi.Config{
-		Services: s.services, Commands: s.sender, Store: s.store, Waiter: s.waiter, Tokens: known,
+		Services: services, Commands: s.sender, Store: s.store, Waiter: s.waiter, Tokens: known,
 		Loopback: address != nil && address.IP.IsLoopback(), Ready: s.readiness, Registry: s.registry, Clock: time.Now, Extra: routes, Log: s.options.Log,
-		Version: webapi.Version{Version: s.options.Version, Go: runtime.Version(), NATSServer: natsserver.VERSION, StartedAt: s.started, Node: node[:8]},
+		Version: webapi.Version{Version: s.options.Version, Go: runtime.Version(), NATSServer: natsserver.VERSION, StartedAt: s.started, Node: s.node[:8]},
 	})
 	if err != nil {
 		listener.Close()
@@ -108,14 +110,16 @@ func (s *System) stopHTTP(ctx context.Context) {
 // readiness says what is not ready: partitions without a writer, the broker.
 func (s *System) readiness(ctx context.Context) map[string]error {
 	checks := make(map[string]error)
-	for i, k := range s.keepers {
-		checks["ledger "+events.Contexts[i]] = k.Ready(ctx)
+	for context, k := range s.keepers {
+		checks["ledger "+context] = k.Ready(ctx)
 	}
 	checks["broker"] = nil
 	if !s.conn.IsConnected() {
 		checks["broker"] = fmt.Errorf("not connected: %s", s.conn.Status())
 	}
-	_, checks["matcher"] = s.matcher.current()
+	if s.options.has("matcher") {
+		_, checks["matcher"] = s.matcher.current()
+	}
 	_, err := s.store.Count(ctx, "enterprise")
 	checks["store"] = err
 	return checks
@@ -190,45 +194,4 @@ func stream(w http.ResponseWriter, work func(progress func(string, int, int)) la
 		// A client that has gone is noticed by the request's context.
 		_ = out.line(progressLine{step, done, total})
 	}))
-}
-
-// matchQueries asks the matcher that is current.
-type matchQueries struct{ s *System }
-
-// Match implements portal.Matcher.
-func (q matchQueries) Match(ctx context.Context, demand string, limit int, lang string) (any, error) {
-	service, err := q.s.matcher.fresh(ctx)
-	if err != nil {
-		return nil, err
-	}
-	m, err := service.Match(demand, time.Now().UTC())
-	if err != nil {
-		return nil, err
-	}
-	recorded, err := q.s.recorded(ctx, demand)
-	if err != nil {
-		return nil, err
-	}
-	answer := recommendations{Demand: m.Demand, Version: m.DemandVersion, AsOf: m.AsOf, RuleSet: m.RuleSet, RuleSetHash: m.RuleSetHash, Eligible: m.Eligible,
-		Positions: m.Positions, Recorded: recorded, Offers: []rankedOffer{}, Notice: m.Notice.Zh}
-	if lang == "en" {
-		answer.Notice = m.Notice.En
-	}
-	for _, p := range m.Matches[:min(limit, len(m.Matches))] {
-		ranked := rankedOffer{Rank: p.Rank, RankedOffer: p.RankedOffer, PartyName: p.PartyName, Terms: p.Explanation.Terms, Reasons: p.Reasons.Zh}
-		if lang == "en" {
-			ranked.Reasons = p.Reasons.En
-		}
-		answer.Offers = append(answer.Offers, ranked)
-	}
-	return answer, nil
-}
-
-// Explain implements portal.Matcher.
-func (q matchQueries) Explain(ctx context.Context, demand, offer string) (any, error) {
-	service, err := q.s.matcher.fresh(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return service.Explain(demand, offer, time.Now().UTC())
 }

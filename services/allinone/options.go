@@ -4,19 +4,33 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 )
 
-// Options of a system in one process. The zero value of every field but Dir is useful.
+// Options of a process: the whole system, or some services of one whose others are processes of their own. The zero value of every
+// field but Dir is useful.
 type Options struct {
 	// Dir holds everything that lasts: the broker's store, heads, snapshots, credentials. One process at a time.
 	Dir string
 	// HTTP and NATS are addresses to listen on, host:port; port 0 takes a free one. Default 127.0.0.1:8080 and 127.0.0.1:4222.
 	// "off" listens nowhere.
 	HTTP, NATS string
+	// Services of this process, of Services; none: all of them, with a broker inside.
+	Services []string
+	// Broker is where a broker of its own is, "nats://host:4222,nats://other:4222"; "" runs one inside. NATS is not used with it.
+	Broker string
+	// Credentials is the folder with the passwords of the broker's users and the tokens, shared by the processes of a system: what
+	// WriteBroker made. Default Dir/credentials.
+	Credentials string
+	// CA is a file with the certificate of who signed the broker's, for a broker with TLS.
+	CA string
+	// Replicas of every ledger, lease and contact on a broker of its own: 1 (default), 3 or 5.
+	Replicas int
 	// Store of the read models: "memory" (default) or "redis://host:port/db".
 	Store string
 	// Partitions of every context's ledger. It is fixed when the ledger is made; default 1, the fastest on one machine.
@@ -33,6 +47,23 @@ type Options struct {
 	Log     zerolog.Logger
 	// Progress is told of long work at the start (restoring partitions); it may be nil.
 	Progress func(step string, done, total uint64)
+}
+
+// Services that a process may be made of.
+var Services = []string{"registry", "demand", "offer", "bond", "crossborder", "matcher", "sharing", "portal"}
+
+// contextsOf are the contexts whose ledgers a service writes.
+var contextsOf = map[string][]string{
+	"registry": {"enterprise", "party"}, "demand": {"demand"}, "offer": {"offer"}, "bond": {"bond"}, "crossborder": {"crossborder"},
+	"matcher": {"match"}, "sharing": {"sharing"},
+}
+
+// has reports whether a service is of this process.
+func (o *Options) has(service string) bool { return slices.Contains(o.Services, service) }
+
+// writes reports whether a context's ledger is written in this process.
+func (o *Options) writes(context string) bool {
+	return slices.ContainsFunc(o.Services, func(service string) bool { return slices.Contains(contextsOf[service], context) })
 }
 
 // off is the address of a listener that is not wanted.
@@ -53,6 +84,18 @@ func (o *Options) setDefaults() {
 	}
 	if o.LeaseTTL == 0 {
 		o.LeaseTTL = 5 * time.Second
+		if o.Broker != "" { // others wait for what a process leaves behind; inside one nobody does
+			o.LeaseTTL = 3 * time.Second
+		}
+	}
+	if o.Replicas == 0 {
+		o.Replicas = 1
+	}
+	if len(o.Services) == 0 {
+		o.Services = Services
+	}
+	if o.Credentials == "" {
+		o.Credentials = filepath.Join(o.Dir, "credentials")
 	}
 	if o.Version == "" {
 		o.Version = "dev"
@@ -85,7 +128,22 @@ func (o *Options) Validate() error {
 	if o.LeaseTTL < time.Second {
 		errs = append(errs, fmt.Errorf("lease ttl: %s is below 1 s / 不得短于 1 秒", o.LeaseTTL))
 	}
-	if o.Environment == "production" {
+	for _, service := range o.Services {
+		if !slices.Contains(Services, service) {
+			errs = append(errs, fmt.Errorf("services: there is no %q / 没有该服务; %s", service, strings.Join(Services, " ")))
+		}
+	}
+	if o.Replicas != 1 && o.Replicas != 3 && o.Replicas != 5 {
+		errs = append(errs, fmt.Errorf("replicas: %d is not 1, 3 or 5 / 只能是 1、3 或 5", o.Replicas))
+	}
+	apart := len(o.Services) < len(Services)
+	if apart && o.Broker == "" {
+		errs = append(errs, errors.New("broker: services of a system of several processes need a broker of its own / 分进程运行需要独立的消息代理"))
+	}
+	if apart && o.Store == "memory" {
+		errs = append(errs, errors.New("store: services of a system of several processes share read models in redis:// / 分进程运行需要共用的 redis:// 投影"))
+	}
+	if o.Environment == "production" && (o.Broker == "" || o.Replicas == 1) {
 		errs = append(errs, errors.New("environment: production needs ledgers on three brokers; one process cannot promise that / 生产环境须使用三副本账本，单进程模式不能用于生产"))
 	}
 	return errors.Join(errs...)

@@ -2,6 +2,7 @@ package allinone
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -21,19 +22,26 @@ func (s *System) openParts(ctx context.Context) (grants []contracts.Grant, err e
 	if grants, err = contracts.DefaultGrants(); err != nil {
 		return nil, err
 	}
-	if s.dir, err = openDirectory(s.options.Dir); err != nil {
+	if s.dir, err = openDirectory(s.options.Dir, s.options.Credentials); err != nil {
+		return nil, err
+	}
+	if s.node, err = s.dir.node(); err != nil {
 		return nil, err
 	}
 	var names []string
 	for _, d := range s.departments {
 		names = append(names, d.ID)
 	}
-	if s.broker, err = startBroker(s.dir, s.options.NATS, names); err != nil {
+	if s.broker, err = openBroker(s.dir, &s.options, names); err != nil {
 		return nil, err
 	}
 	// A connection for each kind of traffic: what must be quick does not queue behind what is big.
 	for name, conn := range map[string]**nats.Conn{"core": &s.conn, "commands": &s.commands, "followers": &s.followers, "events": &s.writing} {
-		if *conn, err = s.connect(ctx, name, coreUser, s.broker.core); err != nil {
+		err := s.tillReached(ctx, func(ctx context.Context) (err error) {
+			*conn, err = s.connect(ctx, name, coreUser, s.broker.core)
+			return err
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -51,6 +59,25 @@ func (s *System) openParts(ctx context.Context) (grants []contracts.Grant, err e
 	return grants, nil
 }
 
+// tillReached repeats what needs a broker elsewhere until it answers: any process of a system may start first.
+func (s *System) tillReached(ctx context.Context, open func(ctx context.Context) error) error {
+	for {
+		err := open(ctx)
+		if err == nil || s.broker.url == "" || ctx.Err() != nil || errors.Is(err, ledger.ErrPartitions) {
+			return err
+		}
+		s.options.Log.Warn().Err(err).Str("broker", s.broker.url).Msg("the broker does not answer yet; trying again / 消息代理尚未应答，正在重试")
+		select {
+		case <-time.After(reachPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// reachPause is the wait between two attempts to reach a broker elsewhere.
+const reachPause = time.Second
+
 func (s *System) connect(ctx context.Context, name, user, password string) (*nats.Conn, error) {
 	conn, err := s.broker.connect(ctx, name, user, password, s.options.Log)
 	if err == nil {
@@ -59,7 +86,7 @@ func (s *System) connect(ctx context.Context, name, user, password string) (*nat
 	return conn, err
 }
 
-// Connect opens a connection to the embedded broker as the operator, without a socket: for programs that run Jieli inside
+// Connect opens a connection to the broker as the operator, to one inside without a socket: for programs that run Jieli inside
 // themselves. The caller closes it.
 func (s *System) Connect(ctx context.Context, name string) (*nats.Conn, error) {
 	return s.broker.connect(ctx, name, coreUser, s.broker.core, s.options.Log)
@@ -79,6 +106,9 @@ func (s *System) openStreams(ctx context.Context) (err error) {
 		})
 	}
 	for _, dept := range s.departments {
+		if !s.options.has("sharing") && !s.options.has("portal") {
+			break
+		}
 		conn, err := s.connect(ctx, "view-"+dept.ID, dept.ID+"-"+viewWriter, s.broker.writers[dept.ID])
 		if err != nil {
 			return err
@@ -92,10 +122,10 @@ func (s *System) openStreams(ctx context.Context) (err error) {
 		})
 	}
 	tasks = append(tasks, func() (err error) {
-		s.vault, err = ledger.OpenVault(ctx, s.conn, 1)
+		s.vault, err = ledger.OpenVault(ctx, s.conn, s.options.Replicas)
 		return err
 	}, func() (err error) {
-		s.jet, err = ledger.NewJetStream(ctx, ledger.JetStreamConfig{Conn: s.conn, Commands: s.commands, Followers: s.followers, Replicas: 1, LeaseTTL: s.options.LeaseTTL, Log: s.options.Log})
+		s.jet, err = ledger.NewJetStream(ctx, ledger.JetStreamConfig{Conn: s.conn, Commands: s.commands, Followers: s.followers, Replicas: s.options.Replicas, LeaseTTL: s.options.LeaseTTL, Log: s.options.Log})
 		if err != nil {
 			return err
 		}

@@ -60,12 +60,14 @@ func (s *System) Rebuild(ctx context.Context, parts Parts, progress func(step st
 
 // remakeEvents makes the EVENTS streams anew while the views stand still: they would read every message again to find nothing new.
 func (s *System) remakeEvents(ctx context.Context, to map[string]uint64, progress func(step string, done, total int)) error {
-	release := s.pump.Hold()
+	release := s.pump.Hold() // where it is written in this process
 	defer release()
 	for i, context := range events.Contexts {
 		progress("events "+context, i, len(events.Contexts))
 		err := remake(ctx, s.derived[context], func() error {
-			s.relays[context].Restart()
+			if err := s.tell(); err != nil {
+				return err
+			}
 			return s.relays[context].Complete(ctx, to[context])
 		})
 		if err != nil {
@@ -88,7 +90,9 @@ func (s *System) remakeViews(ctx context.Context, to map[string]uint64, progress
 			return fmt.Errorf("allinone: rebuild: view of %s: %w", dept.ID, err)
 		}
 	}
-	s.pump.Restart()
+	if err := s.tell(); err != nil {
+		return err
+	}
 	if err := s.pumpComplete(ctx, to); err != nil {
 		return fmt.Errorf("allinone: rebuild: %w", err)
 	}
@@ -98,6 +102,14 @@ func (s *System) remakeViews(ctx context.Context, to map[string]uint64, progress
 		}
 	}
 	return nil
+}
+
+// tell lets everybody who writes a derived stream know that one has been deleted.
+func (s *System) tell() error {
+	if err := s.commands.Publish(tellAnew, nil); err != nil {
+		return fmt.Errorf("allinone: rebuild: %w", err)
+	}
+	return s.commands.Flush()
 }
 
 // projected waits until a read model has read everything up to a sequence of its ledger.

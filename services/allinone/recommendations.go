@@ -41,3 +41,70 @@ func (s *System) recorded(ctx context.Context, demand string) (json.RawMessage, 
 	}
 	return d.Body, err
 }
+
+// matchQuestion asks for a fresh ranking, or why an offer fits.
+type matchQuestion struct {
+	Demand string `json:"demand"`
+	Offer  string `json:"offer,omitempty"`
+}
+
+// answerMatches answers from the matcher of this process.
+func (s *System) answerMatches() error {
+	for subject, find := range map[string]func(*matcher.Service, matchQuestion) (any, error){
+		askMatch: func(m *matcher.Service, q matchQuestion) (any, error) { return m.Match(q.Demand, time.Now().UTC()) },
+		askExplain: func(m *matcher.Service, q matchQuestion) (any, error) {
+			return m.Explain(q.Demand, q.Offer, time.Now().UTC())
+		},
+	} {
+		_, err := s.answers(subject, func(ctx context.Context, question []byte) (any, error) {
+			var q matchQuestion
+			if err := json.Unmarshal(question, &q); err != nil {
+				return nil, events.ErrMalformed.Refuse("", "无法解析", "it cannot be read")
+			}
+			service, err := s.matcher.fresh(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return find(service, q)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// matchQueries asks the matcher, wherever it runs.
+type matchQueries struct{ s *System }
+
+// Match implements portal.Matcher.
+func (q matchQueries) Match(ctx context.Context, demand string, limit int, lang string) (any, error) {
+	var m matcher.Matches
+	if err := q.s.ask(ctx, askMatch, matchQuestion{Demand: demand}, &m); err != nil {
+		return nil, err
+	}
+	recorded, err := q.s.recorded(ctx, demand)
+	if err != nil {
+		return nil, err
+	}
+	answer := recommendations{Demand: m.Demand, Version: m.DemandVersion, AsOf: m.AsOf, RuleSet: m.RuleSet, RuleSetHash: m.RuleSetHash, Eligible: m.Eligible,
+		Positions: m.Positions, Recorded: recorded, Offers: []rankedOffer{}, Notice: m.Notice.Zh}
+	if lang == "en" {
+		answer.Notice = m.Notice.En
+	}
+	for _, p := range m.Matches[:min(limit, len(m.Matches))] {
+		ranked := rankedOffer{Rank: p.Rank, RankedOffer: p.RankedOffer, PartyName: p.PartyName, Terms: p.Explanation.Terms, Reasons: p.Reasons.Zh}
+		if lang == "en" {
+			ranked.Reasons = p.Reasons.En
+		}
+		answer.Offers = append(answer.Offers, ranked)
+	}
+	return answer, nil
+}
+
+// Explain implements portal.Matcher.
+func (q matchQueries) Explain(ctx context.Context, demand, offer string) (any, error) {
+	var e json.RawMessage
+	err := q.s.ask(ctx, askExplain, matchQuestion{Demand: demand, Offer: offer}, &e)
+	return e, err
+}

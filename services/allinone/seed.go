@@ -41,6 +41,9 @@ func (s *System) seed(ctx context.Context, departments []contracts.Department, g
 		return nil
 	}
 	for _, d := range departments {
+		if !s.options.has("registry") {
+			break
+		}
 		if err := add(1, events.TypeRegisterParty, d.ID, &events.RegisterParty{ID: d.ID, Kind: d.Kind, Name: d.Name, Region: d.Region}); err != nil {
 			return err
 		}
@@ -51,6 +54,9 @@ func (s *System) seed(ctx context.Context, departments []contracts.Department, g
 		}
 	}
 	for _, g := range grants {
+		if !s.options.has("sharing") {
+			break
+		}
 		if err := add(0, events.TypeGrant, g.Department, &events.Grant{
 			Grant: g.Grant, Purpose: g.Purpose, Basis: g.Basis, Regions: g.Regions, Types: g.Types, Until: events.Date(g.Until),
 		}); err != nil {

@@ -55,7 +55,8 @@ type System struct {
 	views       map[string]*ledger.Derived // VIEW streams, by department
 	relays      map[string]*ledger.Relay
 	projectors  map[string]*app.Projector
-	keepers     []*ledger.Keeper
+	keepers     map[string]*ledger.Keeper // by context, of those written here
+	node        string                    // under which this process holds leases
 	pump        *sharing.Pump
 	matcher     *matching
 	streams     *streams
@@ -69,6 +70,8 @@ type System struct {
 	background  context.Context // ends what only derives: relays, projections, views, matching, HTTP
 	cancel      context.CancelFunc
 	running     sync.WaitGroup
+	ending      sync.Mutex // over ended
+	ended       bool       // nothing may begin any more
 	closing     sync.Once
 	closed      error
 }
@@ -99,7 +102,7 @@ func Start(ctx context.Context, o Options) (*System, error) {
 func fresh(o Options) *System {
 	o.setDefaults()
 	s := &System{options: o, started: time.Now().UTC(), registry: prometheus.NewRegistry(),
-		logs: make(map[string]ledger.Log), derived: make(map[string]*ledger.Derived), views: make(map[string]*ledger.Derived), relays: make(map[string]*ledger.Relay), projectors: make(map[string]*app.Projector)}
+		logs: make(map[string]ledger.Log), derived: make(map[string]*ledger.Derived), views: make(map[string]*ledger.Derived), relays: make(map[string]*ledger.Relay), projectors: make(map[string]*app.Projector), keepers: make(map[string]*ledger.Keeper)}
 	s.background, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -110,7 +113,7 @@ func (s *System) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.openStreams(ctx); err != nil {
+	if err := s.tillReached(ctx, s.openStreams); err != nil {
 		return err
 	}
 	if err := s.assemble(); err != nil {
@@ -119,7 +122,9 @@ func (s *System) start(ctx context.Context) error {
 	if err := s.serveLedgers(ctx); err != nil {
 		return err
 	}
-	s.derive()
+	if err := s.derive(); err != nil {
+		return err
+	}
 	if err := s.seed(ctx, s.departments, grants); err != nil {
 		return err
 	}
@@ -129,7 +134,7 @@ func (s *System) start(ctx context.Context) error {
 	if err := s.serveHTTP(); err != nil {
 		return err
 	}
-	if s.options.NATS != off {
+	if s.broker.listening {
 		if err := s.broker.writeCredentials(s.dir); err != nil {
 			return err
 		}
@@ -149,9 +154,6 @@ func (s *System) assemble() error {
 	for _, dept := range s.departments {
 		s.pump.Views = append(s.pump.Views, &sharing.View{Department: dept.ID, Stream: s.views[dept.ID], Ready: s.viewConsumer(dept.ID)})
 	}
-	if s.options.WritersOnly {
-		s.pump.Idle()
-	}
 	s.matcher = newMatching(s)
 	s.streams = &streams{views: s.views, events: s.derived}
 	bonds, err := bond.New(bond.Deps{Lookup: lookup, Rules: contracts.Rules()})
@@ -170,7 +172,7 @@ func (s *System) assemble() error {
 		bonds,
 		borrowing,
 		matcher.App(),
-		sharing.New(s.pump),
+		sharing.New(s.cuts),
 	}
 	return nil
 }
@@ -190,14 +192,13 @@ func (s *System) serveLedgers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	owner, err := s.dir.secret("node")
-	if err != nil {
-		return err
-	}
 	for _, service := range s.services {
 		context := service.Machine.Context()
+		if !s.options.writes(context) {
+			continue
+		}
 		k, err := ledger.Open(ctx, ledger.Config{
-			Machine: service.Machine, Partitions: s.options.Partitions, Owner: owner, Broker: s.jet, Validate: validator.Payload, Prepare: service.Prepare,
+			Machine: service.Machine, Partitions: s.options.Partitions, Owner: s.node, Broker: s.jet, Validate: validator.Payload, Prepare: service.Prepare,
 			Clock: clock.Real{}, Heads: s.heads, Snapshots: s.dir.at("snapshots"), Stats: ledger.NewStats(s.registry, context), Log: s.options.Log,
 			Progress: func(partition string, done, last uint64) {
 				if s.options.Progress != nil {
@@ -209,7 +210,7 @@ func (s *System) serveLedgers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.keepers = append(s.keepers, k)
+		s.keepers[context] = k
 	}
 	for _, k := range s.keepers {
 		if err := k.Ready(ctx); err != nil {
@@ -221,12 +222,15 @@ func (s *System) serveLedgers(ctx context.Context) error {
 
 // caughtUp waits until reads show what the ledgers held at the start.
 func (s *System) caughtUp(ctx context.Context) error {
-	if !s.options.WritersOnly {
+	if s.options.has("matcher") && !s.options.WritersOnly {
 		if err := s.matcher.ready(ctx); err != nil {
 			return err
 		}
 	}
 	for name := range s.projectors {
+		if !s.options.writes(name) || s.options.WritersOnly && !slices.Contains(lookedUp, name) {
+			continue
+		}
 		info, err := s.logs[name].Info(ctx)
 		if err == nil {
 			err = s.projected(ctx, name, info.Last)
@@ -254,37 +258,71 @@ func (s *System) witness(name string) func(ctx context.Context, partition string
 // lookedUp are the contexts whose read models decisions rest on.
 var lookedUp = []string{"enterprise", "party", "offer", "bond", "crossborder"}
 
-// derive starts everything that follows from the ledgers.
-func (s *System) derive() {
-	if s.options.WritersOnly {
-		for _, service := range s.services {
-			if context := service.Machine.Context(); slices.Contains(lookedUp, context) {
-				s.project(service)
-			}
-		}
-		return
-	}
+// derive starts everything that follows from the ledgers written here. What writes a stream or a read model runs in one process at a
+// time: services may have several.
+func (s *System) derive() error {
 	for _, service := range s.services {
 		context := service.Machine.Context()
-		relay := &ledger.Relay{Context: context, Source: s.logs[context], Target: s.derived[context], Log: s.options.Log}
-		s.relays[context] = relay
-		s.run("relay of "+context, relay.Run)
-		s.project(service)
+		s.relays[context] = &ledger.Relay{Context: context, Source: s.logs[context], Target: s.derived[context], Log: s.options.Log}
+		s.projectors[context] = &app.Projector{Service: service, Source: s.logs[context], Store: s.store, Waiter: s.waiter, Log: s.options.Log}
+		if !s.options.writes(context) {
+			continue
+		}
+		if !s.options.WritersOnly {
+			s.alone("events."+context, s.relays[context].Run)
+		}
+		if !s.options.WritersOnly || slices.Contains(lookedUp, context) {
+			s.alone("read."+context, s.projectors[context].Run)
+		}
 	}
-	s.run("views", s.pump.Run)
-	s.run("matching", s.matcher.run)
+	if s.options.WritersOnly {
+		return nil
+	}
+	if s.options.has("sharing") {
+		s.alone("views", s.writeViews)
+	}
+	if s.options.has("matcher") {
+		s.run("matching", s.matcher.run)
+		if err := s.answerMatches(); err != nil {
+			return err
+		}
+	}
+	return s.listen()
 }
 
-// project keeps a service's read model.
-func (s *System) project(service app.Service) {
-	context := service.Machine.Context()
-	s.projectors[context] = &app.Projector{Service: service, Source: s.logs[context], Store: s.store, Waiter: s.waiter, Log: s.options.Log}
-	s.run("projection of "+context, s.projectors[context].Run)
+// listen hears that derived streams have been deleted: what writes them here looks at what is stored.
+func (s *System) listen() error {
+	_, err := s.commands.Subscribe(tellAnew, func(*nats.Msg) {
+		for _, relay := range s.relays {
+			relay.Restart()
+		}
+		s.pump.Restart()
+	})
+	return err
+}
+
+// alone runs a part in one process of the system at a time.
+func (s *System) alone(name string, part func(context.Context) error) {
+	s.run(name, func(ctx context.Context) error {
+		return ledger.Alone(ctx, s.jet.Leases(), name, s.node, s.options.Log, part)
+	})
+}
+
+// begin counts something in that Close waits for; false when it is too late.
+func (s *System) begin() bool {
+	s.ending.Lock()
+	defer s.ending.Unlock()
+	if !s.ended {
+		s.running.Add(1)
+	}
+	return !s.ended
 }
 
 // run runs a part until the system closes; a part that ends by itself is a bug worth a loud line.
 func (s *System) run(name string, part func(context.Context) error) {
-	s.running.Add(1)
+	if !s.begin() {
+		return
+	}
 	go func() {
 		defer s.running.Done()
 		if err := part(s.background); err != nil && s.background.Err() == nil {
@@ -326,6 +364,9 @@ func (s *System) close(ctx context.Context) error {
 		tasks = append(tasks, func() error { return k.Close(ctx) })
 	}
 	errs = append(errs, atOnce(tasks))
+	s.ending.Lock()
+	s.ended = true
+	s.ending.Unlock()
 	s.cancel()
 	s.running.Wait()
 	if s.heads != nil {

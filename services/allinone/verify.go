@@ -380,19 +380,3 @@ func (v *verification) view(ctx context.Context, dept string) error {
 	}
 	return nil
 }
-
-// pumpComplete waits until the views hold everything up to the given places.
-func (s *System) pumpComplete(ctx context.Context, to map[string]uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, verifyCatchUp)
-	defer cancel()
-	for _, source := range sharing.Sources {
-		last, err := s.relays[source].LastEvent(ctx, to[source])
-		if err != nil {
-			return err
-		}
-		if err := s.pump.Complete(ctx, source, last.Sequence); err != nil {
-			return fmt.Errorf("allinone: the views have not caught up with %s: %w", source, err)
-		}
-	}
-	return nil
-}

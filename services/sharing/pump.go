@@ -233,9 +233,6 @@ func (p *Pump) start(ctx context.Context, source string) (uint64, error) {
 	return p.Events[source].SequenceOf(ctx, oldest)
 }
 
-// Idle says that nobody writes views here: there is nothing that a change of a grant could come too late for.
-func (p *Pump) Idle() { p.opened() }
-
 // opened tells that it is known again what the views hold.
 func (p *Pump) opened() {
 	p.mu.Lock()

@@ -4,19 +4,21 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 )
 
-// New is the sharing service's decisions; its Pump writes the views.
-func New(pump *Pump) app.Service {
+// New is the sharing service's decisions. cuts says from which commits on a change governs: Pump.Cuts of the pump that writes the
+// views, wherever it runs.
+func New(cuts func(ctx context.Context) ([]events.Cut, error)) app.Service {
 	return app.Service{
 		Machine: step.NewMachine(Decider),
 		Path:    "grants",
 		Prepare: func(ctx context.Context, c *step.Command) error {
-			cuts, err := pump.Cuts(ctx)
-			c.Facts = &Facts{Cuts: cuts}
+			from, err := cuts(ctx)
+			c.Facts = &Facts{Cuts: from}
 			return err
 		},
 		Index: index,

@@ -42,7 +42,7 @@ type appender struct {
 	mu     sync.Mutex
 	round  uint64           // of what was readied last; answers to earlier rounds only end their asking
 	next   uint64           // sequence the next message must get
-	before string           // id of the message before it, "" when that was not appended in this round
+	before string           // id of the message before it, "" when there is none or it is not known
 	held   *nats.Msg        // the message before it, when it has not been sent
 	memory events.MsgBuffer // of held: sending copies a message, so one after the other is made in it
 	acked  uint64           // every message up to this sequence is stored
@@ -68,12 +68,13 @@ func newAppender(conn *nats.Conn) (*appender, error) {
 	return a, err
 }
 
-// ready begins a round: the next message gets the sequence behind last. Nothing may be under way.
-func (a *appender) ready(last uint64) {
+// ready begins a round: the next message gets the sequence behind last, and follows the message with the id before, "" when that is
+// not known. Nothing may be under way.
+func (a *appender) ready(last uint64, before string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.round++
-	a.next, a.before, a.acked, a.held, a.silent = last+1, "", last, nil, 0
+	a.next, a.before, a.acked, a.held, a.silent = last+1, before, last, nil, 0
 	if a.failed != nil {
 		a.failed, a.broken = nil, make(chan struct{})
 	}

@@ -98,8 +98,8 @@ func (d *Derived) Resume(ctx context.Context) (last events.Position, ok bool, er
 	if err != nil {
 		return last, false, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
 	}
-	d.out.ready(info.State.LastSeq)
 	if info.State.LastSeq == 0 {
+		d.out.ready(0, "")
 		return last, false, nil
 	}
 	// Not the message at the last sequence: it may have been deleted.
@@ -116,6 +116,13 @@ func (d *Derived) Resume(ctx context.Context) (last events.Position, ok bool, er
 			newest = m
 		}
 	}
+	// With the id of the last message a stream is byte for byte the same however often its writer began again. Of one that has
+	// been deleted the server alone knows the id; there the sequence has to do.
+	before := ""
+	if newest != nil && newest.Sequence == info.State.LastSeq {
+		before = newest.Header.Get(jetstream.MsgIDHeader)
+	}
+	d.out.ready(info.State.LastSeq, before)
 	if newest == nil {
 		return last, false, nil
 	}
