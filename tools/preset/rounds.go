@@ -46,6 +46,15 @@ var roundInstruments = map[string][]string{
 	"debt": {"credit_loan"},
 }
 
+// RoundCodes maps a round's sector and stage to the product's codes, as the import does: industry is empty where the sector is not
+// mapped or says only "other", stage and instruments where the kind of round is not known.
+func RoundCodes(sector, stage string) (industry, lifeStage string, instruments []string) {
+	if industry = roundIndustry[sector]; industry == sectorOther {
+		industry = ""
+	}
+	return industry, roundStage[stage], roundInstruments[stage]
+}
+
 // roundEnterprises makes one enterprise a company, as its last round shows it.
 func roundEnterprises(records []*rows.Record) []*rows.Row {
 	last := map[string]*rows.Record{}
