@@ -19,7 +19,7 @@ import (
 func TestTune(t *testing.T) {
 	rules, _ := scoringRules(t)
 	few := []knob{knobs[0], knobs[4]}
-	few[0].options, few[1].options = []int{1460}, []int{25}
+	few[0].options, few[1].options = []int{1460}, []int{600}
 	set, err := tune(market(11), rules, Start(), few, io.Discard)
 	if err != nil {
 		t.Fatal(err)
