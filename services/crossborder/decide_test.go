@@ -132,10 +132,12 @@ func closed(contract string) say {
 }
 
 func ended(typ, contract string) say {
-	return say{typ: typ, data: &events.ContractReason{Contract: contract, Reason: "示例"}}
+	return say{typ: typ, data: &events.ContractReason{Contract: contract, Reason: "示例"}, facts: known()}
 }
 
-func because(typ string) say { return say{typ: typ, data: &events.Reason{Reason: "示例"}} }
+func because(typ string) say {
+	return say{typ: typ, data: &events.Reason{Reason: "示例"}, facts: known()}
+}
 
 var applied = say{typ: events.TypeApplyRules, data: &events.Empty{}, actor: step.System}
 
@@ -283,6 +285,7 @@ func TestAssess(t *testing.T) {
 		{name: "a firm becomes a bank", given: []say{assessed()}, when: assessed(bank).with(bankFacts), refuse: events.ErrState, field: "/kind"},
 		{name: "a user", when: assessed().by("user:u1"), then: "assessed"},
 		{name: "a user a day late", when: assessed().by("user:u1").on("2026-06-16"), refuse: events.ErrForbidden},
+		{name: "a user a day early", when: assessed().by("user:u1").on("2026-05-31"), refuse: events.ErrForbidden},
 		{name: "another user", when: assessed().by("user:u2"), refuse: events.ErrForbidden},
 		{name: "a party for an enterprise", when: assessed().by("party:bank"), refuse: events.ErrForbidden},
 		{name: "a bank for itself", when: assessed(bank).with(bankFacts).by("party:" + uscc), then: "assessed"},
@@ -355,6 +358,7 @@ func TestDrawAndRepay(t *testing.T) {
 		{name: "two contracts that fitted alone", given: []say{assessed(), filed("c1"), filed("c2", long("35000000.00")), drawn("c2", "d1", yuan("7000000.01"))}, when: drawn("c1", "d1", usd("2000000.00")), refuse: events.ErrCapacity, field: "/amount"},
 		{name: "the same again", given: half, when: drawn("c1", "d1", usd("1000000.00"))},
 		{name: "the same id otherwise", given: half, when: drawn("c1", "d1", usd("1.00")), refuse: events.ErrExists, field: "/draw"},
+		{name: "the same id at another rate", given: half, when: drawn("c1", "d1", usd("1000000.00"), func(d *events.DrawContract) { d.Rate.Rate = "7.1" }), refuse: events.ErrExists, field: "/draw"},
 		{name: "of no contract", given: half, when: drawn("c7", "d1", usd("1.00")), refuse: events.ErrNotFound, field: "/contract"},
 		{name: "of a contract that ended", given: []say{assessed(), filed("c1"), closed("c1")}, when: drawn("c1", "d1", usd("1.00")), refuse: events.ErrState, field: "/contract"},
 		{name: "with a bad id", given: half, when: drawn("c1", "d*", usd("1.00")), refuse: events.ErrID, field: "/draw"},
@@ -372,6 +376,7 @@ func TestDrawAndRepay(t *testing.T) {
 		{name: "repay a part", given: half, when: repaid("c1", "d1", usd("500000.00")), then: "repaid", used: "7000000.00"},
 		{name: "repay all", given: half, when: repaid("c1", "d1", usd("1000000.00")), then: "repaid", used: "0.00"},
 		{name: "repay too much", given: half, when: repaid("c1", "d1", usd("1000000.01")), refuse: events.ErrCapacity, field: "/amount"},
+		{name: "repay of one draw what is left of two", given: append(slices.Clone(half), drawn("c1", "d2", usd("1000000.00"))), when: repaid("c1", "d1", usd("1000000.01")), refuse: events.ErrCapacity, field: "/amount"},
 		{name: "repay twice", given: append(slices.Clone(half), repaid("c1", "d1", usd("1000000.00"))), when: repaid("c1", "d1", usd("0.01")), refuse: events.ErrCapacity, field: "/amount"},
 		{name: "repay nothing", given: half, when: repaid("c1", "d1", usd("0.00")), refuse: events.ErrMoney, field: "/amount"},
 		{name: "repay in yuan", given: half, when: repaid("c1", "d1", yuan("1.00")), refuse: events.ErrCurrency, field: "/amount/currency"},
@@ -409,6 +414,7 @@ func TestEndsAndExtensions(t *testing.T) {
 		{name: "exclude again", given: append(slices.Clone(half), because(events.TypeExcludeBorrower)), when: because(events.TypeExcludeBorrower)},
 		{name: "exclude otherwise", given: append(slices.Clone(half), because(events.TypeExcludeBorrower)), when: say{typ: events.TypeExcludeBorrower, data: &events.Reason{Reason: "x"}}, refuse: events.ErrState},
 		{name: "readmit who is not excluded", given: half, when: because(events.TypeReadmitBorrower), refuse: events.ErrState},
+		{name: "a borrower's user withdraws it", given: []say{assessed()}, when: because(events.TypeWithdrawBorrower).by("user:u1"), then: "withdrawn"},
 		{name: "a borrower does not readmit itself", given: append(slices.Clone(half), because(events.TypeExcludeBorrower)), when: because(events.TypeReadmitBorrower).by("user:u1"), refuse: events.ErrForbidden},
 		{name: "an assessment does not readmit", given: append(slices.Clone(half), because(events.TypeExcludeBorrower), assessed(worth("11000000.00"))), when: because(events.TypeReadmitBorrower), then: "readmitted"},
 		{name: "withdraw with a contract", given: half[:2], when: because(events.TypeWithdrawBorrower), refuse: events.ErrState},
@@ -458,6 +464,51 @@ func TestAfterACut(t *testing.T) {
 		{name: "the contract runs to maturity and weighs on", given: cut, when: repaid("c1", "d1", yuan("20000000.00")).on("2024-03-01"), then: "limit_changed repaid", used: "4000000.00", limit: "30000000.00"},
 		{name: "a new statement below the balance", given: given, when: assessed(old, worth("5000000.00")).on("2021-01-01"), then: "assessed limit_changed", used: "24000000.00", limit: "12500000.00"},
 	})
+}
+
+// TestDocument holds what is remembered, and from when.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	d := Decider(sets(t))
+	var s *Borrower
+	var version uint64
+	old := func(d *events.AssessBorrower) { d.Statement.Day = "2020-06-30" }
+	short := func(d *events.FileContract) { d.Starts, d.Matures, d.Registration = "2020-12-31", "2021-12-31", nil }
+	certificate := &events.Registration{Number: "1", Day: "2020-12-31"}
+	for _, c := range []say{
+		assessed(old).on("2020-12-31"), filed("c1", long("16000000.00"), short).on("2020-12-31"), drawn("c1", "d1", yuan("12000000.00")).on("2021-01-01"),
+		drawn("c1", "d2", yuan("4000000.00")).on("2021-01-02"),
+		{typ: events.TypeExtendContract, data: &events.ExtendContract{Contract: "c1", Matures: "2022-12-31", Registration: certificate}, facts: known()},
+		applied.on("2021-01-07"), assessed(old, worth("9000000.00")).on("2021-01-08"), repaid("c1", "d1", yuan("1000000.00")).on("2021-01-09"),
+	} {
+		var err error
+		if c.at.IsZero() {
+			c = c.on("2021-01-03")
+		}
+		if s, _, err = play(t, d, s, &version, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	created, _ := events.Date("2020-12-31").Start()
+	updated, _ := events.Date("2021-01-09").Start()
+	if !s.CreatedAt.Equal(created.Add(12*time.Hour)) || !s.UpdatedAt.Equal(updated.Add(12*time.Hour)) {
+		t.Errorf("created %s, updated %s", s.CreatedAt, s.UpdatedAt)
+	}
+	// 24 million of 20 since the cut on the 7th; a worse statement on the 8th makes it 18; a repayment weighs one and a half.
+	if s.Over == nil || s.Over.Since != "2021-01-07" || s.Over.Used != yuan("22500000.00") || s.Headroom.Limit != yuan("18000000.00") || s.Headroom.AsOf != "2021-01-09" {
+		t.Errorf("over %+v, headroom %+v", s.Over, s.Headroom)
+	}
+	c := s.Contracts["c1"]
+	if c.Filed != "2020-12-31" || c.FiledMatures != "2021-12-31" || c.Matures != "2022-12-31" || *c.Registration != *certificate ||
+		c.Drawn != yuan("16000000.00") || c.Outstanding != yuan("15000000.00") || c.Draws["d1"].Day != "2021-01-01" || c.Draws["d1"].Outstanding != yuan("11000000.00") {
+		t.Errorf("contract %+v", c)
+	}
+	for _, r := range []say{repaid("c1", "d1", yuan("11000000.00")), repaid("c1", "d2", yuan("4000000.00")), closed("c1")} {
+		s, _, _ = play(t, d, s, &version, r.on("2021-02-01"))
+	}
+	if want := []Ended{{"c1", EndedClosed, yuan("16000000.00"), yuan("16000000.00"), "2021-02-01"}}; !slices.Equal(s.Ended, want) || s.Contracts != nil || s.Over != nil {
+		t.Errorf("at the end %+v", s)
+	}
 }
 
 func TestBounds(t *testing.T) {

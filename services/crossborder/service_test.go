@@ -47,7 +47,7 @@ func TestPrepare(t *testing.T) {
 		"enterprise/" + uscc:  `{"id":"x","name":"示例","region":"350100","industry":"C39","status":"active","titles":[],"authorisations":[{"user":"u1","role":"owner","from":"2026-06-01","until":"2026-06-15"}]}`,
 		"party/bank-1":        `{"kind":"bank","name":"示例银行","region":"350100","status":"suspended"}`,
 		"crossborder/" + uscc: `{"id":"` + uscc + `","kind":"firm"}`, "crossborder/bank-1": `{"kind":"bank"}`, "crossborder/gone": `{"kind":"firm"}`,
-		"crossborder/strange": `{"kind":"person"}`, "crossborder/away": "", "crossborder/broken": `{`,
+		"crossborder/off": `{"kind":"firm"}`, "enterprise/off": `{"name":"示例","region":"350100","industry":"C39","status":"suspended"}`, "crossborder/strange": `{"kind":"person"}`, "crossborder/away": "", "crossborder/broken": `{`,
 	}
 	bank := func(d *events.AssessBorrower) { d.Kind = "bank" }
 	for name, c := range map[string]say{
@@ -59,6 +59,9 @@ func TestPrepare(t *testing.T) {
 			f.Suspended || len(f.Authorisations) != 1 {
 			t.Errorf("%s: %+v %v", name, f, err)
 		}
+	}
+	if f, err := preparing(t, docs, filed("c1").of("off")); err != nil || !f.Suspended {
+		t.Errorf("a suspended enterprise: %+v %v", f, err)
 	}
 	for name, c := range map[string]say{"assess": assessed(bank).of("bank-1"), "draw": drawn("c1", "d1", yuan("1.00")).of("bank-1").by("party:bank-1")} {
 		f, err := preparing(t, docs, c)
