@@ -48,7 +48,11 @@ func (s *System) openParts(ctx context.Context) (grants []contracts.Grant, err e
 	if s.heads, err = ledger.OpenHeads(s.dir.at("heads.json")); err != nil {
 		return nil, err
 	}
-	if s.store, err = store.Open(ctx, s.options.Store); err != nil {
+	err = s.tillReached(ctx, func(ctx context.Context) (err error) {
+		s.store, err = store.Open(ctx, s.options.Store)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	var shared store.Positions
@@ -59,14 +63,20 @@ func (s *System) openParts(ctx context.Context) (grants []contracts.Grant, err e
 	return grants, nil
 }
 
-// tillReached repeats what needs a broker elsewhere until it answers: any process of a system may start first.
+// tillReached repeats what needs a broker or a store elsewhere until it answers: any process of a system may start first.
 func (s *System) tillReached(ctx context.Context, open func(ctx context.Context) error) error {
+	if s.broker.url == "" {
+		return open(ctx)
+	}
 	for {
-		err := open(ctx)
-		if err == nil || s.broker.url == "" || ctx.Err() != nil || errors.Is(err, ledger.ErrPartitions) {
+		// A cluster that is electing leaders answers some requests never: each attempt has an end of its own.
+		attempt, cancel := context.WithTimeout(ctx, reachMax)
+		err := open(attempt)
+		cancel()
+		if err == nil || ctx.Err() != nil || errors.Is(err, ledger.ErrPartitions) || errors.Is(err, store.ErrURL) || errors.Is(err, store.ErrSetting) {
 			return err
 		}
-		s.options.Log.Warn().Err(err).Str("broker", s.broker.url).Msg("the broker does not answer yet; trying again / 消息代理尚未应答，正在重试")
+		s.options.Log.Warn().Err(err).Msg("broker or store do not answer yet; trying again / 消息代理或投影存储尚未应答，正在重试")
 		select {
 		case <-time.After(reachPause):
 		case <-ctx.Done():
@@ -75,8 +85,11 @@ func (s *System) tillReached(ctx context.Context, open func(ctx context.Context)
 	}
 }
 
-// reachPause is the wait between two attempts to reach a broker elsewhere.
-const reachPause = time.Second
+// Of reaching a broker elsewhere: the longest attempt, and the wait between two.
+const (
+	reachMax   = 5 * time.Second
+	reachPause = 500 * time.Millisecond
+)
 
 func (s *System) connect(ctx context.Context, name, user, password string) (*nats.Conn, error) {
 	conn, err := s.broker.connect(ctx, name, user, password, s.options.Log)
@@ -109,9 +122,12 @@ func (s *System) openStreams(ctx context.Context) (err error) {
 		if !s.options.has("sharing") && !s.options.has("portal") {
 			break
 		}
-		conn, err := s.connect(ctx, "view-"+dept.ID, dept.ID+"-"+viewWriter, s.broker.writers[dept.ID])
-		if err != nil {
-			return err
+		conn := s.viewing[dept.ID]
+		if conn == nil { // not yet, by an attempt before
+			if conn, err = s.connect(ctx, "view-"+dept.ID, dept.ID+"-"+viewWriter, s.broker.writers[dept.ID]); err != nil {
+				return err
+			}
+			s.viewing[dept.ID] = conn
 		}
 		tasks = append(tasks, func() error {
 			d, err := ledger.OpenDerived(ctx, conn, conn, events.ViewStream(dept.ID), "what "+dept.NameEN+" may see", "jieli.view."+dept.ID+".>")

@@ -39,9 +39,10 @@ type System struct {
 	broker      *broker
 	conn        *nats.Conn // commits, leases, the vault
 	commands    *nats.Conn
-	followers   *nats.Conn   // readers of ledgers and events
-	writing     *nats.Conn   // the EVENTS streams
-	conns       []*nats.Conn // all of them, in the order they were made
+	followers   *nats.Conn            // readers of ledgers and events
+	writing     *nats.Conn            // the EVENTS streams
+	viewing     map[string]*nats.Conn // the VIEW streams, by department
+	conns       []*nats.Conn          // all of them, in the order they were made
 	jet         *ledger.JetStream
 	vault       *ledger.Vault
 	heads       *ledger.Heads
@@ -102,7 +103,7 @@ func Start(ctx context.Context, o Options) (*System, error) {
 func fresh(o Options) *System {
 	o.setDefaults()
 	s := &System{options: o, started: time.Now().UTC(), registry: prometheus.NewRegistry(),
-		logs: make(map[string]ledger.Log), derived: make(map[string]*ledger.Derived), views: make(map[string]*ledger.Derived), relays: make(map[string]*ledger.Relay), projectors: make(map[string]*app.Projector), keepers: make(map[string]*ledger.Keeper)}
+		viewing: make(map[string]*nats.Conn), logs: make(map[string]ledger.Log), derived: make(map[string]*ledger.Derived), views: make(map[string]*ledger.Derived), relays: make(map[string]*ledger.Relay), projectors: make(map[string]*app.Projector), keepers: make(map[string]*ledger.Keeper)}
 	s.background, s.cancel = context.WithCancel(context.Background())
 	return s
 }
