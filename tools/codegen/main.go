@@ -1,8 +1,8 @@
 // Command codegen writes the generated code lists of contracts/codes: regions
-// (GB/T 2260) and currencies (ISO 4217), and notes their editions in
-// editions.json. It reads three npm packages from a folder that generate.sh
-// fills; it opens no connection itself, so the same folder always gives the
-// same bytes.
+// (GB/T 2260) and currencies (ISO 4217), notes their editions in
+// editions.json, and writes the working days of contracts/calendar. It reads
+// npm packages from a folder that generate.sh fills; it opens no connection
+// itself, so the same folder always gives the same bytes.
 package main
 
 import (
@@ -108,9 +108,13 @@ func generate(packages, target, retrieved string) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []file{
+	calendar, err := readCalendar(packages)
+	if err != nil {
+		return nil, fmt.Errorf("calendar: %w", err)
+	}
+	return append([]file{
 		{"regions.csv", regionsCSV},
 		{"currencies.csv", currenciesCSV},
 		{"editions.json", editions},
-	}, nil
+	}, calendar...), nil
 }
