@@ -12,13 +12,11 @@ import (
 // Demand is a funding need (融资需求) compiled for judgement, with the facts of its enterprise as they were taken in. It is
 // immutable: every change makes another one.
 type Demand struct {
-	ID, Enterprise   string
-	Version          uint64 // of the demand's entity, holds and fills included
-	TermsVersion     uint64 // the version that last set the terms: what a recommendation is for
+	ID, Enterprise string
+	DemandStanding
 	Terms            events.DemandTerms
 	Facts            events.EnterpriseFacts
 	Region, Industry string // of the project, else the enterprise's
-	Held, Filled     int64  // minor units
 
 	instruments []string // without repetition
 	minAmount   int64
@@ -51,7 +49,8 @@ const unknown = -1
 
 // NewDemand compiles a published demand.
 func NewDemand(e *events.DemandPublished, version uint64) *Demand {
-	d := &Demand{ID: e.ID, Enterprise: e.Enterprise, Version: version, TermsVersion: version, Terms: e.DemandTerms, Facts: e.Facts, Region: e.Region, Industry: e.Industry}
+	d := &Demand{ID: e.ID, Enterprise: e.Enterprise, Terms: e.DemandTerms, Facts: e.Facts, Region: e.Region, Industry: e.Industry}
+	d.Version, d.TermsVersion = version, version
 	if d.Region == "" {
 		d.Region = e.Facts.Region
 	}
@@ -65,19 +64,26 @@ func NewDemand(e *events.DemandPublished, version uint64) *Demand {
 // Amended is the demand under new terms and the enterprise's facts of that moment.
 func (d *Demand) Amended(e *events.DemandAmended, version uint64) *Demand {
 	next := &Demand{
-		ID: d.ID, Enterprise: d.Enterprise, Version: version, TermsVersion: version, Terms: e.DemandTerms, Facts: e.Facts,
-		Region: d.Region, Industry: d.Industry, Held: d.Held, Filled: d.Filled,
+		ID: d.ID, Enterprise: d.Enterprise, DemandStanding: d.DemandStanding, Terms: e.DemandTerms, Facts: e.Facts,
+		Region: d.Region, Industry: d.Industry,
 	}
+	next.Version, next.TermsVersion = version, version
 	next.compile()
 	return next
 }
 
-// with is the demand after a change of what is held and filled.
-func (d *Demand) with(version uint64, held, filled int64) *Demand {
+// after is the standing after an event that changed what is held and filled.
+func (s DemandStanding) after(version uint64, held, filled int64) DemandStanding {
+	s.Version = version
+	s.Held = max(0, s.Held+held)
+	s.Filled = max(0, s.Filled+filled)
+	return s
+}
+
+// standing is the demand with another standing.
+func (d *Demand) standing(s DemandStanding) *Demand {
 	next := *d
-	next.Version = version
-	next.Held = max(0, d.Held+held)
-	next.Filled = max(0, d.Filled+filled)
+	next.DemandStanding = s
 	return &next
 }
 

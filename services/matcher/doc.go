@@ -8,7 +8,8 @@
 //
 //   - offer.go, demand.go: the compiled, immutable forms of one offer and one demand
 //   - eligibility.go, score.go, rules.go: the judgement of one pair
-//   - index.go: the port; reference.go: a plain scan behind it, exact by being simple, and the oracle of any faster index
+//   - index.go: the port; leaders.go: the best places seen; reference.go: a plain scan behind the port, exact by being simple, and the
+//     oracle of any faster index
 //   - explain.go, render.go: why, for machines and for people; recomputed on demand, never stored
 //   - react.go: ordered facts of the demand, offer, party and match ledgers in, recommend commands out
 //   - model.go, decide.go, project.go: the match context, one entity per demand

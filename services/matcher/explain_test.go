@@ -158,7 +158,7 @@ func TestPrivateClausesMoveNoScore(t *testing.T) {
 		}
 	}
 	// Nor does what others took of the capacity.
-	used := NewOffer(plainOffer("o"), 1).with(2, func(o *Offer) { o.Reserved = 94_000_000_00 })
+	used := NewOffer(plainOffer("o"), 1).with(2, func(o *OfferStanding) { o.Reserved = 94_000_000_00 })
 	if e := rules.Explain(d, used, instantPool[0]); !e.Eligible || e.Score != open.Score {
 		t.Errorf("reserved capacity: eligible %v, score %d instead of %d", e.Eligible, e.Score, open.Score)
 	}

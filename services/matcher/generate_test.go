@@ -202,3 +202,24 @@ func rulesFor(t testing.TB) *RuleSets {
 	}
 	return rules
 }
+
+// with is the offer after a change of its standing.
+func (o *Offer) with(version uint64, change func(*OfferStanding)) *Offer {
+	s := o.OfferStanding
+	s.Version = version
+	change(&s)
+	return o.standing(s)
+}
+
+// with is the demand after a change of what is held and filled.
+func (d *Demand) with(version uint64, held, filled int64) *Demand {
+	return d.standing(d.after(version, held, filled))
+}
+
+func openDemands(s *Service) (ids []string) {
+	s.index.EachDemand(func(d HeldDemand) bool {
+		ids = append(ids, d.ID)
+		return true
+	})
+	return ids
+}

@@ -13,12 +13,9 @@ import (
 // Offer is a funding product (资金供给) compiled for judgement. It is immutable: every change makes another one.
 type Offer struct {
 	ID, Party, Unit, Source string
-	Version                 uint64 // of the offer's entity, capacity events included
-	Terms                   events.OfferTerms
-	Facts                   events.PartyFacts
-	Paused                  bool  // by the institution
-	Suspended               bool  // the institution itself is suspended
-	Reserved, Committed     int64 // minor units of the capacity's currency
+	OfferStanding
+	Terms events.OfferTerms
+	Facts events.PartyFacts
 
 	rec      record
 	clauses  []clause
@@ -38,7 +35,6 @@ type record struct {
 	minPrice                        int64 // basis points; noPrice when there is none
 	termMin, termMax                int32 // months
 	live                            bool
-	offer                           *Offer
 }
 
 const (
@@ -57,26 +53,24 @@ type want struct {
 
 // NewOffer compiles a published offer.
 func NewOffer(e *events.OfferPublished, version uint64) *Offer {
-	o := &Offer{ID: e.ID, Party: e.Party, Unit: e.Unit, Source: e.Source, Version: version, Terms: e.OfferTerms, Facts: e.Facts, Suspended: e.Facts.Suspended}
+	o := &Offer{ID: e.ID, Party: e.Party, Unit: e.Unit, Source: e.Source, Terms: e.OfferTerms, Facts: e.Facts}
+	o.Version, o.Suspended = version, e.Facts.Suspended
 	o.compile()
 	return o
 }
 
 // Amended is the offer under new terms; what is reserved and committed stays, and so does a pause.
 func (o *Offer) Amended(e *events.OfferAmended, version uint64) *Offer {
-	next := &Offer{
-		ID: o.ID, Party: o.Party, Unit: o.Unit, Source: o.Source, Version: version, Terms: e.OfferTerms, Facts: e.Facts,
-		Paused: o.Paused, Suspended: e.Facts.Suspended, Reserved: o.Reserved, Committed: o.Committed,
-	}
+	next := &Offer{ID: o.ID, Party: o.Party, Unit: o.Unit, Source: o.Source, OfferStanding: o.OfferStanding, Terms: e.OfferTerms, Facts: e.Facts}
+	next.Version, next.Suspended = version, e.Facts.Suspended
 	next.compile()
 	return next
 }
 
-// with is the offer after a change that leaves its terms as they are.
-func (o *Offer) with(version uint64, change func(*Offer)) *Offer {
+// standing is the offer with another standing.
+func (o *Offer) standing(s OfferStanding) *Offer {
 	next := *o
-	next.Version = version
-	change(&next)
+	next.OfferStanding = s
 	next.settle()
 	return &next
 }
@@ -88,7 +82,6 @@ func (o *Offer) Remaining() events.Money {
 
 // settle brings the record in line with status and capacity.
 func (o *Offer) settle() {
-	o.rec.offer = o
 	o.rec.live = !o.Paused && !o.Suspended
 	o.rec.remaining = max(0, o.Terms.Capacity.Minor-o.Reserved-o.Committed)
 }

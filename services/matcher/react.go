@@ -49,10 +49,8 @@ type Reactor struct {
 	limits Limits
 
 	mu        sync.RWMutex
-	demands   map[string]*Demand // open ones, and bonds that look for an underwriter
-	bonds     map[string]*Demand // applications that do not, by id
+	bonds     map[string]*Demand // applications that look for no underwriter, by id; those that do are among the index's demands
 	answered  map[string]uint64  // demand -> newest version of its terms that is recommended for or asked about
-	offersOf  map[string]map[string]struct{}
 	suspended map[string]bool
 	read      map[ledgerOf]uint64
 	latest    time.Time // newest time of an event: the reactor has no other clock
@@ -75,8 +73,7 @@ func NewReactor(index Index, rules *RuleSets, limits Limits) *Reactor {
 	}
 	return &Reactor{
 		index: index, rules: rules, limits: limits,
-		demands: make(map[string]*Demand), bonds: make(map[string]*Demand), answered: make(map[string]uint64), offersOf: make(map[string]map[string]struct{}),
-		suspended: make(map[string]bool), read: make(map[ledgerOf]uint64),
+		bonds: make(map[string]*Demand), answered: make(map[string]uint64), suspended: make(map[string]bool), read: make(map[ledgerOf]uint64),
 	}
 }
 
@@ -102,9 +99,8 @@ func (r *Reactor) Apply(at Origin, e *step.Applied) (*step.Command, error) {
 		r.latest = e.Time
 	}
 	var ask *Demand
-	if d := r.demands[e.Subject]; needs(at.Context) && r.caughtUp && r.unanswered(d) {
-		ask = d
-		r.answered[d.ID] = d.TermsVersion
+	if needs(at.Context) && r.caughtUp {
+		ask = r.ask(e.Subject)
 	}
 	asOf, positions := r.latest, r.positions()
 	r.mu.Unlock()
@@ -128,16 +124,17 @@ func (r *Reactor) CaughtUp() {
 	defer r.mu.Unlock()
 	r.caughtUp = true
 	for id := range r.answered {
-		if r.demands[id] == nil {
+		if _, open := r.index.DemandStanding(id); !open {
 			delete(r.answered, id) // closed long ago
 		}
 	}
 	r.queue = r.queue[:0]
-	for id, d := range r.demands {
-		if r.unanswered(d) {
-			r.queue = append(r.queue, id)
+	r.index.EachDemand(func(d HeldDemand) bool {
+		if d.Standing.TermsVersion > r.answered[d.ID] {
+			r.queue = append(r.queue, d.ID)
 		}
-	}
+		return true
+	})
 	slices.Sort(r.queue)
 }
 
@@ -150,18 +147,14 @@ func (r *Reactor) Pending(now time.Time, limit int) []*step.Command {
 			r.mu.Unlock()
 			break
 		}
-		d := r.demands[r.queue[0]]
+		d := r.ask(r.queue[0])
 		r.queue = r.queue[1:]
 		asOf, positions := r.latest, r.positions()
-		ask := r.unanswered(d)
-		if ask {
-			r.answered[d.ID] = d.TermsVersion
-		}
 		r.mu.Unlock()
 		if now.After(asOf) {
 			asOf = now
 		}
-		if ask {
+		if d != nil {
 			commands = append(commands, r.recommend(d, asOf, positions))
 		}
 	}
@@ -176,19 +169,15 @@ func (r *Reactor) Return(c *step.Command) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if d := r.demands[asked.Demand]; d != nil && r.answered[d.ID] == asked.DemandVersion && d.TermsVersion == asked.DemandVersion {
-		r.answered[d.ID] = asked.DemandVersion - 1
-		r.queue = append(r.queue, d.ID)
+	d, open := r.index.DemandStanding(asked.Demand)
+	if open && r.answered[asked.Demand] == asked.DemandVersion && d.TermsVersion == asked.DemandVersion {
+		r.answered[asked.Demand] = asked.DemandVersion - 1
+		r.queue = append(r.queue, asked.Demand)
 	}
 }
 
 // Demand finds an open demand.
-func (r *Reactor) Demand(id string) (*Demand, bool) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	d, ok := r.demands[id]
-	return d, ok
-}
+func (r *Reactor) Demand(id string) (*Demand, bool) { return r.index.Demand(id) }
 
 // Positions tells how far each ledger has been read, as "offer.0:1234", in order. The match ledger is left out: nothing is ranked by it.
 func (r *Reactor) Positions() []string {
@@ -221,13 +210,18 @@ func (r *Reactor) positions() []string {
 }
 
 // OpenDemands is the number of open demands.
-func (r *Reactor) OpenDemands() int {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return len(r.demands)
-}
+func (r *Reactor) OpenDemands() int { return r.index.Demands() }
 
-func (r *Reactor) unanswered(d *Demand) bool { return d != nil && d.TermsVersion > r.answered[d.ID] }
+// ask gives an open demand that is to be recommended for, and notes that it is asked about; nil where there is nothing to ask.
+func (r *Reactor) ask(id string) *Demand {
+	s, open := r.index.DemandStanding(id)
+	if !open || s.TermsVersion <= r.answered[id] {
+		return nil
+	}
+	d, _ := r.index.Demand(id)
+	r.answered[id] = s.TermsVersion
+	return d
+}
 
 func (r *Reactor) apply(context string, e *step.Applied) error {
 	switch context {
@@ -244,7 +238,7 @@ func (r *Reactor) apply(context string, e *step.Applied) error {
 		if !ok {
 			return ErrPayload
 		}
-		if r.caughtUp && r.demands[e.Subject] == nil && len(r.answered) > 2*len(r.demands)+1024 {
+		if _, open := r.index.DemandStanding(e.Subject); r.caughtUp && !open && len(r.answered) > 2*r.index.Demands()+1024 {
 			return nil // of a closed demand, most likely; at worst a second command for it, which the match context ignores
 		}
 		r.answered[e.Subject] = max(r.answered[e.Subject], recommended.DemandVersion)
@@ -261,47 +255,49 @@ func next(held uint64, e *step.Applied) (bool, error) {
 }
 
 func (r *Reactor) applyDemand(e *step.Applied) error {
-	d := r.demands[e.Subject]
-	if d == nil {
+	s, open := r.index.DemandStanding(e.Subject)
+	if !open {
 		published, ok := e.Data.(*events.DemandPublished)
 		switch {
 		case e.Type != events.TypeDemandPublished:
 			return nil // of one that is closed
 		case !ok:
 			return ErrPayload
-		case len(r.demands) >= r.limits.DemandsMax:
+		case r.index.Demands() >= r.limits.DemandsMax:
 			return ErrFull
 		}
-		r.demands[e.Subject] = NewDemand(published, e.Version)
+		r.index.PutDemand(NewDemand(published, e.Version))
 		return nil
 	}
-	if fresh, err := next(d.Version, e); !fresh {
+	if fresh, err := next(s.Version, e); !fresh {
 		return err
 	}
 	switch e.Type {
 	case events.TypeDemandWithdrawn, events.TypeDemandExpired, events.TypeDemandFulfilled:
-		delete(r.demands, e.Subject)
+		r.index.RemoveDemand(e.Subject)
 		delete(r.answered, e.Subject)
 		return nil
 	}
 	switch f := e.Data.(type) {
 	case *events.DemandAmended:
-		d = d.Amended(f, e.Version)
+		d, _ := r.index.Demand(e.Subject)
+		r.index.PutDemand(d.Amended(f, e.Version))
+		return nil
 	case *events.Hold:
-		d = d.with(e.Version, f.Amount.Minor, 0)
+		s = s.after(e.Version, f.Amount.Minor, 0)
 	case *events.DemandHoldReleased:
-		d = d.with(e.Version, -f.Amount.Minor, 0)
+		s = s.after(e.Version, -f.Amount.Minor, 0)
 	case *events.DemandFilled:
-		d = d.with(e.Version, -f.Amount.Minor-f.Released.Minor, f.Amount.Minor)
+		s = s.after(e.Version, -f.Amount.Minor-f.Released.Minor, f.Amount.Minor)
 	default:
-		d = d.with(e.Version, 0, 0) // what a newer release wrote: only the version moves
+		s.Version = e.Version // what a newer release wrote: only the version moves
 	}
-	r.demands[e.Subject] = d
+	r.index.StandDemand(e.Subject, s)
 	return nil
 }
 
 func (r *Reactor) applyOffer(e *step.Applied) error {
-	o, held := r.index.Offer(e.Subject)
+	s, held := r.index.OfferStanding(e.Subject)
 	if !held {
 		published, ok := e.Data.(*events.OfferPublished)
 		switch {
@@ -309,58 +305,52 @@ func (r *Reactor) applyOffer(e *step.Applied) error {
 			return nil
 		case !ok:
 			return ErrPayload
-		case r.index.Len() >= r.limits.OffersMax:
+		case r.index.Offers() >= r.limits.OffersMax:
 			return ErrFull
 		}
-		o = NewOffer(published, e.Version)
-		if r.offersOf[o.Party] == nil {
-			r.offersOf[o.Party] = make(map[string]struct{})
-		}
-		r.offersOf[o.Party][o.ID] = struct{}{}
-		r.putOffer(o)
+		r.putOffer(NewOffer(published, e.Version))
 		return nil
 	}
-	if fresh, err := next(o.Version, e); !fresh {
+	if fresh, err := next(s.Version, e); !fresh {
 		return err
 	}
 	switch e.Type {
 	case events.TypeOfferWithdrawn, events.TypeOfferExpired, events.TypeOfferExhausted:
-		r.index.RemoveOffer(o.ID)
-		delete(r.offersOf[o.Party], o.ID)
-		if len(r.offersOf[o.Party]) == 0 {
-			delete(r.offersOf, o.Party)
-		}
+		r.index.RemoveOffer(e.Subject)
 		return nil
 	}
 	if f, ok := e.Data.(*events.OfferAmended); ok {
+		o, _ := r.index.Offer(e.Subject)
 		r.putOffer(o.Amended(f, e.Version))
 		return nil
 	}
-	r.putOffer(o.with(e.Version, func(o *Offer) {
-		switch f := e.Data.(type) {
-		case *events.Reserve:
-			o.Reserved += f.Amount.Minor
-		case *events.CapacityReleased:
-			o.Reserved -= f.Amount.Minor
-		case *events.CapacityCommitted:
-			o.Reserved -= f.Amount.Minor + f.Released.Minor
-			o.Committed += f.Amount.Minor
-		default:
-			switch e.Type {
-			case events.TypeOfferPaused:
-				o.Paused = true
-			case events.TypeOfferResumed:
-				o.Paused = false
-			}
+	s.Version = e.Version
+	switch f := e.Data.(type) {
+	case *events.Reserve:
+		s.Reserved += f.Amount.Minor
+	case *events.CapacityReleased:
+		s.Reserved -= f.Amount.Minor
+	case *events.CapacityCommitted:
+		s.Reserved -= f.Amount.Minor + f.Released.Minor
+		s.Committed += f.Amount.Minor
+	default:
+		switch e.Type {
+		case events.TypeOfferPaused:
+			s.Paused = true
+		case events.TypeOfferResumed:
+			s.Paused = false
 		}
-	}))
+	}
+	r.index.StandOffer(e.Subject, s)
 	return nil
 }
 
 // putOffer stores an offer as its institution's standing has it, whichever ledger was read first.
 func (r *Reactor) putOffer(o *Offer) {
 	if r.suspended[o.Party] && !o.Suspended {
-		o = o.with(o.Version, func(o *Offer) { o.Suspended = true })
+		s := o.OfferStanding
+		s.Suspended = true
+		o = o.standing(s)
 	}
 	r.index.PutOffer(o)
 }
@@ -375,10 +365,10 @@ func (r *Reactor) applyParty(e *step.Applied) {
 	default:
 		return
 	}
-	for id := range r.offersOf[e.Subject] {
-		if o, ok := r.index.Offer(id); ok {
-			r.index.PutOffer(o.with(o.Version, func(o *Offer) { o.Suspended = r.suspended[e.Subject] }))
-		}
+	for _, id := range r.index.OffersOf(e.Subject) {
+		s, _ := r.index.OfferStanding(id)
+		s.Suspended = r.suspended[e.Subject]
+		r.index.StandOffer(id, s)
 	}
 }
 
@@ -400,7 +390,7 @@ func (r *Reactor) recommend(d *Demand, asOf time.Time, positions []string) *step
 	}
 	for i, p := range ranked {
 		recommendation.Offers[i] = events.RankedOffer{
-			Offer: p.Offer.ID, Version: p.Offer.Version, Party: p.Offer.Party, Instrument: p.Offer.Terms.Instrument, Score: p.Score,
+			Offer: p.ID, Version: p.Version, Party: p.Party, Instrument: p.Instrument, Score: p.Score,
 		}
 	}
 	fit(recommendation)

@@ -13,7 +13,7 @@ func needs(context string) bool { return context == "demand" || context == "bond
 // applyBond takes in an event of a bond application (债券申请). From its triage until it is docked or leaves the course it is matched
 // like a demand, with the offers of underwriters; every triage is a new version of what it asks for.
 func (r *Reactor) applyBond(e *step.Applied) error {
-	d, looking := r.demands[e.Subject]
+	d, looking := r.index.Demand(e.Subject)
 	if !looking {
 		d = r.bonds[e.Subject]
 	}
@@ -37,18 +37,18 @@ func (r *Reactor) applyBond(e *step.Applied) error {
 	case *events.BondResubmitted:
 		d = newBondNeed(d.ID, d.Enterprise, &f.BondTerms, f.Enterprise, f.Party, e.Version)
 	case *events.BondTriage:
-		if len(r.demands) >= r.limits.DemandsMax {
+		if r.index.Demands() >= r.limits.DemandsMax {
 			return ErrFull
 		}
-		d = d.with(e.Version, 0, 0)
+		d = d.standing(d.after(e.Version, 0, 0))
 		d.TermsVersion = e.Version
 		delete(r.bonds, e.Subject)
-		r.demands[e.Subject] = d
+		r.index.PutDemand(d)
 		return nil
 	default:
-		d = d.with(e.Version, 0, 0)
+		d = d.standing(d.after(e.Version, 0, 0))
 	}
-	delete(r.demands, e.Subject)
+	r.index.RemoveDemand(e.Subject)
 	delete(r.answered, e.Subject)
 	switch e.Type {
 	case events.TypeBondIssued, events.TypeBondRejected, events.TypeBondWithdrawn:
@@ -71,7 +71,7 @@ func newBondNeed(id, issuer string, t *events.BondTerms, enterprise *events.Ente
 	const daysAYear, monthsAYear = 365, 12
 	months := (t.TenorDays*monthsAYear + daysAYear - 1) / daysAYear
 	d := &Demand{
-		ID: id, Enterprise: issuer, Version: version, TermsVersion: version,
+		ID: id, Enterprise: issuer, DemandStanding: DemandStanding{Version: version, TermsVersion: version},
 		Terms: events.DemandTerms{
 			Instruments: []string{t.Instrument}, Amount: t.Amount, MinAmount: &t.Amount, TermMonths: &events.Months{Min: months, Max: months}, Title: t.Title,
 			ValidUntil: noEnd,

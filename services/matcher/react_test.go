@@ -165,8 +165,8 @@ func TestReactorFollowsTheLedgers(t *testing.T) {
 
 	f.give(events.TypeDemandFulfilled, "d", &events.DemandFulfilled{})
 	f.give(events.TypeOfferExpired, "a", &events.Expired{})
-	if f.service.OpenDemands() != 0 || f.service.Offers() != 0 || len(f.service.answered) != 0 || len(f.service.offersOf) != 0 {
-		t.Errorf("something is left of what is over: %d demands, %d offers, %v, %v", f.service.OpenDemands(), f.service.Offers(), f.service.answered, f.service.offersOf)
+	if f.service.OpenDemands() != 0 || f.service.Offers() != 0 || len(f.service.answered) != 0 {
+		t.Errorf("something is left of what is over: %d demands, %d offers, %v", f.service.OpenDemands(), f.service.Offers(), f.service.answered)
 	}
 	if _, err := f.service.Match("d", f.at); !events.ErrNotFound.Is(err) {
 		t.Errorf("match of a closed demand: %v", err)
@@ -281,7 +281,7 @@ func TestRestartIsNoDifference(t *testing.T) {
 		if !slices.Equal(restarted.Positions(), f.service.Positions()) || restarted.OpenDemands() != f.service.OpenDemands() || restarted.Offers() != f.service.Offers() {
 			t.Fatalf("restarted at %v with %d demands and %d offers", restarted.Positions(), restarted.OpenDemands(), restarted.Offers())
 		}
-		for id := range f.service.demands {
+		for _, id := range openDemands(f.service) {
 			a, errA := f.service.Match(id, f.at)
 			b, errB := restarted.Match(id, f.at)
 			if errA != nil || errB != nil || encode(t, a) != encode(t, b) {

@@ -1,40 +1,49 @@
 package matcher
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
 
-// Reference is the index that is right by being plain: it judges every offer of the demand's instruments and currency.
+// Reference is the index that is right by being plain: it judges every offer of the demand's instruments and currency, and every
+// demand.
 type Reference struct {
 	rules *RuleSets
 
-	mu     sync.RWMutex
-	groups map[groupKey]*group
-	byID   map[string]slot
+	mu      sync.RWMutex
+	groups  map[groupKey]*group
+	byID    map[string]slot
+	demands []*Demand
+	places  map[string]int // of demands, by id
 }
 
 type groupKey struct{ instrument, currency string }
 
-// group holds the records of one instrument in one currency, without order and without gaps.
-type group struct{ records []record }
+// group holds the offers of one instrument in one currency, without order and without gaps.
+type group struct{ offers []*Offer }
 
 type slot struct {
-	offer *Offer
 	group *group
 	place int
 }
 
+func (s slot) offer() *Offer { return s.group.offers[s.place] }
+
 // NewReference makes an empty index that scores by the rule set of the as-of day.
 func NewReference(rules *RuleSets) *Reference {
-	return &Reference{rules: rules, groups: make(map[groupKey]*group), byID: make(map[string]slot)}
+	return &Reference{rules: rules, groups: make(map[groupKey]*group), byID: make(map[string]slot), places: make(map[string]int)}
 }
 
 // PutOffer is of Index.
 func (x *Reference) PutOffer(o *Offer) {
-	key := groupKey{o.Terms.Instrument, o.Terms.Capacity.Currency}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.put(o)
+}
+
+func (x *Reference) put(o *Offer) {
+	key := groupKey{o.Terms.Instrument, o.Terms.Capacity.Currency}
 	g := x.groups[key]
 	if g == nil {
 		g = &group{}
@@ -42,14 +51,22 @@ func (x *Reference) PutOffer(o *Offer) {
 	}
 	if s, ok := x.byID[o.ID]; ok {
 		if s.group == g {
-			g.records[s.place] = o.rec
-			x.byID[o.ID] = slot{o, g, s.place}
+			g.offers[s.place] = o
 			return
 		}
 		x.remove(o.ID)
 	}
-	g.records = append(g.records, o.rec)
-	x.byID[o.ID] = slot{o, g, len(g.records) - 1}
+	g.offers = append(g.offers, o)
+	x.byID[o.ID] = slot{g, len(g.offers) - 1}
+}
+
+// StandOffer is of Index.
+func (x *Reference) StandOffer(id string, standing OfferStanding) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if s, ok := x.byID[id]; ok {
+		s.group.offers[s.place] = s.offer().standing(standing)
+	}
 }
 
 // RemoveOffer is of Index.
@@ -59,20 +76,19 @@ func (x *Reference) RemoveOffer(id string) {
 	x.remove(id)
 }
 
-// remove moves the group's last record into the gap.
+// remove moves the group's last offer into the gap.
 func (x *Reference) remove(id string) {
 	s, ok := x.byID[id]
 	if !ok {
 		return
 	}
-	g, last := s.group, len(s.group.records)-1
+	g, last := s.group, len(s.group.offers)-1
 	if s.place != last {
-		moved := g.records[last]
-		g.records[s.place] = moved
-		x.byID[moved.offer.ID] = slot{moved.offer, g, s.place}
+		g.offers[s.place] = g.offers[last]
+		x.byID[g.offers[last].ID] = s
 	}
-	g.records[last] = record{}
-	g.records = g.records[:last]
+	g.offers[last] = nil
+	g.offers = g.offers[:last]
 	delete(x.byID, id)
 }
 
@@ -81,14 +97,138 @@ func (x *Reference) Offer(id string) (*Offer, bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	s, ok := x.byID[id]
-	return s.offer, ok
+	if !ok {
+		return nil, false
+	}
+	return s.offer(), true
 }
 
-// Len is of Index.
-func (x *Reference) Len() int {
+// OfferStanding is of Index.
+func (x *Reference) OfferStanding(id string) (OfferStanding, bool) {
+	o, ok := x.Offer(id)
+	if !ok {
+		return OfferStanding{}, false
+	}
+	return o.OfferStanding, true
+}
+
+// OffersOf is of Index.
+func (x *Reference) OffersOf(party string) []string {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var ids []string
+	for id, s := range x.byID {
+		if s.offer().Party == party {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// EachOffer is of Index.
+func (x *Reference) EachOffer(instruments []string, currency string, visit func(HeldOffer) bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	for i, instrument := range instruments {
+		g := x.groups[groupKey{instrument, currency}]
+		if g == nil || slices.Contains(instruments[:i], instrument) {
+			continue
+		}
+		for _, o := range g.offers {
+			if !visit(HeldOffer{&o.rec, o}) {
+				return
+			}
+		}
+	}
+}
+
+// Offers is of Index.
+func (x *Reference) Offers() int {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return len(x.byID)
+}
+
+// PutDemand is of Index.
+func (x *Reference) PutDemand(d *Demand) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if place, ok := x.places[d.ID]; ok {
+		x.demands[place] = d
+		return
+	}
+	x.places[d.ID] = len(x.demands)
+	x.demands = append(x.demands, d)
+}
+
+// StandDemand is of Index.
+func (x *Reference) StandDemand(id string, standing DemandStanding) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if place, ok := x.places[id]; ok {
+		x.demands[place] = x.demands[place].standing(standing)
+	}
+}
+
+// RemoveDemand is of Index.
+func (x *Reference) RemoveDemand(id string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	place, ok := x.places[id]
+	if !ok {
+		return
+	}
+	last := len(x.demands) - 1
+	x.demands[place] = x.demands[last]
+	x.places[x.demands[place].ID] = place
+	x.demands[last] = nil
+	x.demands = x.demands[:last]
+	delete(x.places, id)
+}
+
+// Demand is of Index.
+func (x *Reference) Demand(id string) (*Demand, bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	place, ok := x.places[id]
+	if !ok {
+		return nil, false
+	}
+	return x.demands[place], true
+}
+
+// DemandStanding is of Index.
+func (x *Reference) DemandStanding(id string) (DemandStanding, bool) {
+	d, ok := x.Demand(id)
+	if !ok {
+		return DemandStanding{}, false
+	}
+	return d.DemandStanding, true
+}
+
+// EachDemand is of Index.
+func (x *Reference) EachDemand(visit func(HeldDemand) bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	for _, d := range x.demands {
+		if !visit(HeldDemand{d.ID, d.DemandStanding, d}) {
+			return
+		}
+	}
+}
+
+// Demands is of Index.
+func (x *Reference) Demands() int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return len(x.demands)
+}
+
+// Best is of Index.
+func (x *Reference) Best(d *Demand, asOf time.Time, k int) []Ranked {
+	ranked, _ := x.Top(d, asOf, k)
+	return ranked
 }
 
 // Top is of Index.
@@ -97,18 +237,17 @@ func (x *Reference) Top(d *Demand, asOf time.Time, k int) (ranked []Ranked, elig
 	if !q.demandHolds() || k < 1 {
 		return nil, 0
 	}
-	best := leaders{places: make([]Ranked, 0, min(k, TopMax)), limit: min(k, TopMax)}
+	best := leadersOf[Ranked](k)
 	x.mu.RLock()
 	for _, instrument := range d.instruments {
 		g := x.groups[groupKey{instrument, d.Terms.Amount.Currency}]
 		if g == nil {
 			continue
 		}
-		for i := range g.records {
-			r := &g.records[i]
-			if q.recordHolds(r) && q.clausesHold(r.offer) {
+		for _, o := range g.offers {
+			if q.recordHolds(&o.rec) && q.clausesHold(o) {
 				eligible++
-				best.offer(r.offer, q.score(r.offer))
+				best.offer(Ranked{o.ID, o.Party, o.Terms.Instrument, o.Version, q.score(o), o})
 			}
 		}
 	}
@@ -116,63 +255,29 @@ func (x *Reference) Top(d *Demand, asOf time.Time, k int) (ranked []Ranked, elig
 	return best.ranking(), eligible
 }
 
-// leaders keeps the best places seen in a heap whose root is the worst of them.
-type leaders struct {
-	places []Ranked
-	limit  int
+// BestLeads is of Index.
+func (x *Reference) BestLeads(o *Offer, asOf time.Time, k int) []Lead {
+	leads, _ := x.Leads(o, asOf, k)
+	return leads
 }
 
-// worse orders places: lower score first, equal scores by descending id.
-func worse(a, b Ranked) bool {
-	if a.Score != b.Score {
-		return a.Score < b.Score
+// Leads is of Index.
+func (x *Reference) Leads(o *Offer, asOf time.Time, k int) (leads []Lead, eligible int) {
+	if k < 1 {
+		return nil, 0
 	}
-	return a.Offer.ID > b.Offer.ID
-}
-
-func (l *leaders) offer(o *Offer, score int) {
-	p := Ranked{o, score}
-	if len(l.places) < l.limit {
-		l.places = append(l.places, p)
-		for i := len(l.places) - 1; i > 0; {
-			parent := (i - 1) / 2
-			if !worse(l.places[i], l.places[parent]) {
-				return
-			}
-			l.places[i], l.places[parent] = l.places[parent], l.places[i]
-			i = parent
+	best := leadersOf[Lead](k)
+	x.mu.RLock()
+	for _, d := range x.demands {
+		if d.Terms.Amount.Currency != o.Terms.Capacity.Currency || !slices.Contains(d.instruments, o.Terms.Instrument) {
+			continue
 		}
-		return
-	}
-	if worse(l.places[0], p) {
-		l.places[0] = p
-		l.sink(len(l.places))
-	}
-}
-
-// sink restores the heap of the first n places after its root changed.
-func (l *leaders) sink(n int) {
-	for i := 0; ; {
-		child := 2*i + 1
-		if child >= n {
-			return
+		q := newQuery(d, x.rules, asOf)
+		if q.demandHolds() && q.recordHolds(&o.rec) && q.clausesHold(o) {
+			eligible++
+			best.offer(Lead{d.ID, d.Enterprise, d.Version, d.TermsVersion, q.score(o), d})
 		}
-		if child+1 < n && worse(l.places[child+1], l.places[child]) {
-			child++
-		}
-		if !worse(l.places[child], l.places[i]) {
-			return
-		}
-		l.places[i], l.places[child] = l.places[child], l.places[i]
-		i = child
 	}
-}
-
-// ranking takes the worst away to the end until the best stands first.
-func (l *leaders) ranking() []Ranked {
-	for n := len(l.places) - 1; n > 0; n-- {
-		l.places[0], l.places[n] = l.places[n], l.places[0]
-		l.sink(n)
-	}
-	return l.places
+	x.mu.RUnlock()
+	return best.ranking(), eligible
 }

@@ -75,14 +75,15 @@ func (s *Service) Match(demand string, asOf time.Time) (*Matches, error) {
 		RuleSet: set.ID, RuleSetHash: set.Hash, AsOf: asOf.UTC(), Positions: positions, Notice: notACreditScore,
 	}
 	for i, p := range ranked {
-		e := s.rules.Explain(d, p.Offer, asOf)
+		offer := p.Offer()
+		e := s.rules.Explain(d, offer, asOf)
 		e.Positions = positions
 		m.Matches[i] = Place{
 			Rank: i + 1,
 			RankedOffer: events.RankedOffer{
-				Offer: p.Offer.ID, Version: p.Offer.Version, Party: p.Offer.Party, Instrument: p.Offer.Terms.Instrument, Score: p.Score,
+				Offer: p.ID, Version: p.Version, Party: p.Party, Instrument: p.Instrument, Score: p.Score,
 			},
-			PartyName:   p.Offer.Facts.Name,
+			PartyName:   offer.Facts.Name,
 			Reasons:     codes.Text{Zh: e.Reasons(Chinese), En: e.Reasons(English)},
 			Explanation: e,
 		}
@@ -108,7 +109,7 @@ func (s *Service) Explain(demand, offer string, asOf time.Time) (*Explanation, e
 }
 
 // Offers is the number of offers held, live or paused.
-func (s *Service) Offers() int { return s.index.Len() }
+func (s *Service) Offers() int { return s.index.Offers() }
 
 func noDemand(id string) error {
 	return events.ErrNotFound.Refusef("/demand", "没有编号为 %s 的未结需求", "there is no open demand %s", id)
