@@ -154,9 +154,10 @@ func (b *broker) address() string {
 
 // connect opens a connection with an inbox of its own: nobody else of the account can listen to its answers. To the broker inside it
 // goes without a socket.
-func (b *broker) connect(ctx context.Context, name, user, password string, log zerolog.Logger) (*nats.Conn, error) {
+func (b *broker) connect(ctx context.Context, name, user, password string, counters *bus.ConnCounters, log zerolog.Logger) (*nats.Conn, error) {
 	c := bus.Config{
 		Name:    name,
+		Stats:   counters,
 		Options: []nats.Option{nats.UserInfo(user, password), nats.CustomInboxPrefix("_INBOX_" + name)},
 		Logger:  watermill.NewSlogLogger(slog.New(zerolog.NewSlogHandler(log))),
 	}

@@ -76,7 +76,7 @@ func (s *System) serveHTTP() error {
 	}
 	handler, err := webapi.New(webapi.Config{
 		Services: services, Commands: s.sender, Store: s.store, Waiter: s.waiter, Tokens: known,
-		Loopback: address != nil && address.IP.IsLoopback(), Ready: s.readiness, Registry: s.registry, Clock: time.Now, Extra: routes, Log: s.options.Log,
+		Loopback: address != nil && address.IP.IsLoopback(), Ready: s.readiness, Registry: s.registry, Clock: time.Now, Extra: routes, Trace: s.tracer("portal"), Log: s.options.Log,
 		Version: webapi.Version{Version: s.options.Version, Go: runtime.Version(), NATSServer: natsserver.VERSION, StartedAt: s.started, Node: s.node[:8]},
 	})
 	if err != nil {

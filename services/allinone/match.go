@@ -14,6 +14,7 @@ import (
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 	"github.com/jieli-bus/jieli/services/matcher"
 )
 
@@ -27,6 +28,10 @@ type matching struct {
 	now   atomic.Pointer[matcher.Service] // nil until the first has caught up
 	up    chan struct{}                   // closed when the first has caught up
 	first sync.Once
+
+	tracer  *trace.Tracer
+	trail   *trace.Trail
+	pending atomic.Int64 // commands under way
 
 	mu    sync.Mutex
 	read  map[string]uint64 // by context: how far the current matcher has read its ledger
@@ -43,7 +48,7 @@ const (
 )
 
 func newMatching(s *System) *matching {
-	return &matching{logs: s.logs, sender: s.sender, log: s.options.Log.With().Str("part", "matching").Logger(), up: make(chan struct{}), read: make(map[string]uint64), moved: make(chan struct{})}
+	return &matching{logs: s.logs, sender: s.sender, tracer: s.tracer("matcher"), trail: s.trail("matcher", "match"), log: s.options.Log.With().Str("part", "matching").Logger(), up: make(chan struct{}), read: make(map[string]uint64), moved: make(chan struct{})}
 }
 
 func (m *matching) run(ctx context.Context) error { return m.loop.Run(ctx, m.log, m.once) }
@@ -95,6 +100,13 @@ func (m *matching) fresh(ctx context.Context) (*matcher.Service, error) {
 		}
 	}
 	return service, nil
+}
+
+// at is how far the matcher has read a ledger.
+func (m *matching) at(name string) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.read[name]
 }
 
 // advance notes how far the matcher has read.
@@ -225,7 +237,7 @@ func (f *feeder) live(ctx context.Context, failed <-chan error) error {
 		case <-pending.C:
 			commands := f.service.Pending(time.Now().UTC(), recommendationsAtOnce/2)
 			for _, c := range commands {
-				if err := f.give(ctx, c); err != nil {
+				if err := f.give(ctx, c, nil); err != nil {
 					return err
 				}
 			}
@@ -253,16 +265,19 @@ func (f *feeder) apply(ctx context.Context, r read) error {
 		f.service.Advance(r.at)
 	}
 	for i := range r.commit.Events {
-		e, err := ledger.Applied(&r.commit.Events[i])
+		cause := &r.commit.Events[i]
+		e, err := ledger.Applied(cause)
 		if err != nil {
 			return err
 		}
+		begun := time.Now()
 		c, err := f.service.Apply(r.at, e)
 		if err != nil {
 			return err
 		}
 		if c != nil {
-			if err := f.give(ctx, c); err != nil {
+			span := f.m.follow(c, cause, r.at, i, begun)
+			if err := f.give(ctx, c, span); err != nil {
 				return err
 			}
 		}
@@ -274,15 +289,19 @@ func (f *feeder) apply(ctx context.Context, r read) error {
 
 // give sends a command beside the feed, a bounded number at once. One that surely was not done goes back to the reactor; one whose
 // outcome is not known is repeated under its id.
-func (f *feeder) give(ctx context.Context, c *step.Command) error {
+func (f *feeder) give(ctx context.Context, c *step.Command, span *trace.Span) error {
 	select {
 	case f.slots <- struct{}{}:
 	case <-ctx.Done():
+		span.End()
 		return ctx.Err()
 	}
 	f.giving.Add(1)
+	f.m.pending.Add(1)
 	go func() {
 		defer f.giving.Done()
+		defer f.m.pending.Add(-1)
+		defer span.End()
 		defer func() { <-f.slots }()
 		for ctx.Err() == nil {
 			call, cancel := context.WithTimeout(ctx, recommendTimeout)
@@ -308,4 +327,23 @@ func (f *feeder) give(ctx context.Context, c *step.Command) error {
 		}
 	}()
 	return nil
+}
+
+// follow makes what a recommendation is asked with name the event that caused it, in the command (its correlation, its trace) and in
+// what is told of it.
+func (m *matching) follow(c *step.Command, cause *events.Event, at matcher.Origin, index int, begun time.Time) *trace.Span {
+	c.CorrelationID = cause.Get(events.ExtCorrelation)
+	c.TraceParent = cause.Get(events.ExtTraceParent)
+	span := m.trail.Since(cause, events.Position{Context: at.Context, Partition: at.Partition, Sequence: at.Sequence, Index: index}, "", begun)
+	if span != nil {
+		span.Past("rank", begun, time.Now())
+		span.Set("jieli.causation", cause.ID)
+		span.Set("jieli.recommends", c.ID.String())
+		span.Link(c.TraceParent, "the event that caused it")
+		c.TraceParent = span.Parent()
+	}
+	if line := m.log.Debug(); line.Enabled() {
+		line.Str("command", c.ID.String()).Str("cause", cause.ID).Str("caused_by", cause.Get(events.ExtCausation)).Msg("recommendation asked for")
+	}
+	return span
 }

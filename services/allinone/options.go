@@ -61,6 +61,16 @@ var contextsOf = map[string][]string{
 // has reports whether a service is of this process.
 func (o *Options) has(service string) bool { return slices.Contains(o.Services, service) }
 
+// serviceOf is the service that writes a context's ledger.
+func serviceOf(context string) string {
+	for service, contexts := range contextsOf {
+		if slices.Contains(contexts, context) {
+			return service
+		}
+	}
+	return context
+}
+
 // writes reports whether a context's ledger is written in this process.
 func (o *Options) writes(context string) bool {
 	return slices.ContainsFunc(o.Services, func(service string) bool { return slices.Contains(contextsOf[service], context) })

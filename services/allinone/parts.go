@@ -3,15 +3,19 @@ package allinone
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/jieli-bus/jieli/contracts"
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/bus"
 	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
+	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
 
 // openParts opens the directory, the broker and what needs no stream.
@@ -26,6 +30,9 @@ func (s *System) openParts(ctx context.Context) (grants []contracts.Grant, err e
 		return nil, err
 	}
 	if s.node, err = s.dir.node(); err != nil {
+		return nil, err
+	}
+	if s.traces, err = trace.Open(ctx, os.Getenv, s.options.Version, s.node[:8], s.options.Log); err != nil {
 		return nil, err
 	}
 	var names []string
@@ -49,7 +56,7 @@ func (s *System) openParts(ctx context.Context) (grants []contracts.Grant, err e
 		return nil, err
 	}
 	err = s.tillReached(ctx, func(ctx context.Context) (err error) {
-		s.store, err = store.Open(ctx, s.options.Store)
+		s.store, err = s.openStore(ctx)
 		return err
 	})
 	if err != nil {
@@ -92,17 +99,35 @@ const (
 )
 
 func (s *System) connect(ctx context.Context, name, user, password string) (*nats.Conn, error) {
-	conn, err := s.broker.connect(ctx, name, user, password, s.options.Log)
+	counters := &bus.ConnCounters{}
+	conn, err := s.broker.connect(ctx, name, user, password, counters, s.options.Log)
 	if err == nil {
 		s.conns = append(s.conns, conn)
+		s.connections[name] = connection{counters, conn.IsConnected}
 	}
 	return conn, err
+}
+
+func (s *System) openStore(ctx context.Context) (store.Store, error) {
+	opened, err := store.Open(ctx, s.options.Store)
+	if err != nil {
+		return nil, err
+	}
+	return store.Measured(opened, s.registry)
+}
+
+// tracer is the tracer of a service, nil when nothing is traced.
+func (s *System) tracer(service string) *trace.Tracer { return s.traces.Service(service) }
+
+// trail is how single events are followed through a part of a service, nil when neither spans nor debug lines are wanted.
+func (s *System) trail(service, what string) *trace.Trail {
+	return trace.NewTrail(s.tracer(service), s.options.Log.With().Str("part", what).Logger(), what)
 }
 
 // Connect opens a connection to the broker as the operator, to one inside without a socket: for programs that run Jieli inside
 // themselves. The caller closes it.
 func (s *System) Connect(ctx context.Context, name string) (*nats.Conn, error) {
-	return s.broker.connect(ctx, name, coreUser, s.broker.core, s.options.Log)
+	return s.broker.connect(ctx, name, coreUser, s.broker.core, nil, s.options.Log)
 }
 
 // openStreams opens every stream, all at once: with sync_interval always each one costs the disk a few writes.
@@ -137,7 +162,13 @@ func (s *System) openStreams(ctx context.Context) (err error) {
 			return err
 		})
 	}
-	tasks = append(tasks, func() (err error) {
+	tasks = append(tasks, func() error {
+		js, err := jetstream.New(s.conn)
+		if err != nil {
+			return err
+		}
+		return bus.EnsureDeadLetterStream(ctx, js, bus.DeadLetterConfig{Replicas: s.options.Replicas})
+	}, func() (err error) {
 		s.vault, err = ledger.OpenVault(ctx, s.conn, s.options.Replicas)
 		return err
 	}, func() (err error) {

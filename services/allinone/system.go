@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,6 +26,7 @@ import (
 	"github.com/jieli-bus/jieli/services/internal/chassis/edge"
 	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
+	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 	"github.com/jieli-bus/jieli/services/matcher"
 	"github.com/jieli-bus/jieli/services/offer"
 	"github.com/jieli-bus/jieli/services/registry"
@@ -63,6 +65,10 @@ type System struct {
 	streams     *streams
 	departments []contracts.Department
 	registry    *prometheus.Registry
+	connections map[string]connection   // to the broker, by name
+	held        map[string]*atomic.Bool // parts that run once in the system: whether here
+	matches     atomic.Bool             // the matcher runs here
+	traces      *trace.Provider
 	started     time.Time
 
 	listener    net.Listener
@@ -103,7 +109,7 @@ func Start(ctx context.Context, o Options) (*System, error) {
 func fresh(o Options) *System {
 	o.setDefaults()
 	s := &System{options: o, started: time.Now().UTC(), registry: prometheus.NewRegistry(),
-		viewing: make(map[string]*nats.Conn), logs: make(map[string]ledger.Log), derived: make(map[string]*ledger.Derived), views: make(map[string]*ledger.Derived), relays: make(map[string]*ledger.Relay), projectors: make(map[string]*app.Projector), keepers: make(map[string]*ledger.Keeper)}
+		viewing: make(map[string]*nats.Conn), logs: make(map[string]ledger.Log), derived: make(map[string]*ledger.Derived), views: make(map[string]*ledger.Derived), relays: make(map[string]*ledger.Relay), projectors: make(map[string]*app.Projector), keepers: make(map[string]*ledger.Keeper), held: make(map[string]*atomic.Bool), connections: make(map[string]connection)}
 	s.background, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -132,6 +138,7 @@ func (s *System) start(ctx context.Context) error {
 	if err := s.caughtUp(ctx); err != nil {
 		return err
 	}
+	s.registry.MustRegister(watched{s})
 	if err := s.serveHTTP(); err != nil {
 		return err
 	}
@@ -152,6 +159,7 @@ func (s *System) assemble() error {
 	s.sender = &ledger.Sender{Broker: s.jet, Partitions: partitions}
 	lookup := &app.Documents{Store: s.store, Waiter: s.waiter, Logs: s.logs, Partitions: s.options.Partitions}
 	s.pump = sharing.NewPump(s.logs["sharing"], s.derived, s.options.Log)
+	s.pump.Trail = s.trail("sharing", "view")
 	for _, dept := range s.departments {
 		s.pump.Views = append(s.pump.Views, &sharing.View{Department: dept.ID, Stream: s.views[dept.ID], Ready: s.viewConsumer(dept.ID)})
 	}
@@ -200,7 +208,7 @@ func (s *System) serveLedgers(ctx context.Context) error {
 		}
 		k, err := ledger.Open(ctx, ledger.Config{
 			Machine: service.Machine, Partitions: s.options.Partitions, Owner: s.node, Broker: s.jet, Validate: validator.Payload, Prepare: service.Prepare,
-			Clock: clock.Real{}, Heads: s.heads, Snapshots: s.dir.at("snapshots"), Stats: ledger.NewStats(s.registry, context), Log: s.options.Log,
+			Clock: clock.Real{}, Heads: s.heads, Snapshots: s.dir.at("snapshots"), Stats: ledger.NewStats(s.registry, context), Trace: s.tracer(serviceOf(context)), Log: s.options.Log,
 			Progress: func(partition string, done, last uint64) {
 				if s.options.Progress != nil {
 					s.options.Progress("ledger "+partition, done, last)
@@ -264,8 +272,8 @@ var lookedUp = []string{"enterprise", "party", "offer", "bond", "crossborder"}
 func (s *System) derive() error {
 	for _, service := range s.services {
 		context := service.Machine.Context()
-		s.relays[context] = &ledger.Relay{Context: context, Source: s.logs[context], Target: s.derived[context], Log: s.options.Log}
-		s.projectors[context] = &app.Projector{Service: service, Source: s.logs[context], Store: s.store, Waiter: s.waiter, Log: s.options.Log}
+		s.relays[context] = &ledger.Relay{Context: context, Source: s.logs[context], Target: s.derived[context], Trail: s.trail(serviceOf(context), "relay"), Log: s.options.Log}
+		s.projectors[context] = &app.Projector{Service: service, Source: s.logs[context], Store: s.store, Waiter: s.waiter, Trail: s.trail(serviceOf(context), "project"), Log: s.options.Log}
 		if !s.options.writes(context) {
 			continue
 		}
@@ -283,6 +291,7 @@ func (s *System) derive() error {
 		s.alone("views", s.writeViews)
 	}
 	if s.options.has("matcher") {
+		s.matches.Store(true)
 		s.run("matching", s.matcher.run)
 		if err := s.answerMatches(); err != nil {
 			return err
@@ -304,8 +313,14 @@ func (s *System) listen() error {
 
 // alone runs a part in one process of the system at a time.
 func (s *System) alone(name string, part func(context.Context) error) {
+	held := &atomic.Bool{}
+	s.held[name] = held
 	s.run(name, func(ctx context.Context) error {
-		return ledger.Alone(ctx, s.jet.Leases(), name, s.node, s.options.Log, part)
+		return ledger.Alone(ctx, s.jet.Leases(), name, s.node, s.options.Log, func(ctx context.Context) error {
+			held.Store(true)
+			defer held.Store(false)
+			return part(ctx)
+		})
 	})
 }
 
@@ -379,6 +394,7 @@ func (s *System) close(ctx context.Context) error {
 	for _, conn := range s.conns {
 		conn.Close()
 	}
+	errs = append(errs, s.traces.Close(ctx))
 	if s.broker != nil {
 		s.broker.stop()
 	}

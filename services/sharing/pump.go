@@ -12,6 +12,7 @@ import (
 
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
+	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
 
 // Sources are the contexts whose events departments can see: all but the grants themselves.
@@ -31,7 +32,14 @@ type View struct {
 // NewPump makes a pump without views.
 func NewPump(grants ledger.Log, sources map[string]*ledger.Derived, log zerolog.Logger) *Pump {
 	return &Pump{Grants: grants, Events: sources, Log: log, changed: make(chan struct{}), rewrite: make(map[string]bool),
-		opening: make(chan struct{}), read: make(map[string]uint64), done: make(map[string]uint64)}
+		opening: make(chan struct{}), read: make(map[string]uint64), done: make(map[string]uint64), at: make(map[string]uint64)}
+}
+
+// At is the sequence of a source's EVENTS stream up to which everything has been put before every view.
+func (p *Pump) At(source string) uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at[source]
 }
 
 // Pump writes the views. Sources are read once for all departments; the pump keeps no position but what the views themselves hold.
@@ -39,6 +47,7 @@ type Pump struct {
 	Grants ledger.Log                 // the ledger of context sharing
 	Events map[string]*ledger.Derived // the EVENTS streams, by context
 	Views  []*View
+	Trail  *trace.Trail // may be nil
 	Log    zerolog.Logger
 
 	loop     ledger.Loop
@@ -47,6 +56,7 @@ type Pump struct {
 	depts    map[string]*Department
 	read     map[string]uint64 // by context: up to this ledger sequence events are in the views
 	done     map[string]uint64 // by context: every event up to this ledger sequence has been put before every view in this run
+	at       map[string]uint64 // by context: up to this sequence of its EVENTS stream everything has been put before every view
 	grantTip uint64            // last commit of the sharing ledger that is applied
 	changed  chan struct{}     // closed and replaced when grantTip or done moves
 	gate     chan struct{}     // not nil: writing stands still until it is closed
@@ -160,6 +170,7 @@ func (p *Pump) once(ctx context.Context) error {
 		if after[source], err = p.start(ctx, source); err != nil {
 			return err
 		}
+		p.began(source, after[source])
 	}
 	p.opened()
 	for _, source := range Sources {
@@ -231,6 +242,12 @@ func (p *Pump) start(ctx context.Context, source string) (uint64, error) {
 	p.done[source] = oldest.Sequence
 	p.moved()
 	return p.Events[source].SequenceOf(ctx, oldest)
+}
+
+func (p *Pump) began(source string, at uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at[source] = at
 }
 
 // opened tells that it is known again what the views hold.
@@ -354,12 +371,15 @@ func (p *Pump) write(ctx context.Context, source string, m *ledger.Message) erro
 		if !may {
 			continue
 		}
-		if err := v.Stream.Append(events.ViewSubject(v.Department, view), view, m.Origin); err != nil {
+		span := p.Trail.Pass(&m.Event, m.Origin, v.Department)
+		err = v.Stream.Append(events.ViewSubject(v.Department, view), view, m.Origin)
+		span.End()
+		if err != nil {
 			return err
 		}
 	}
 	p.read[source] = max(p.read[source], m.Origin.Sequence)
-	p.done[source] = m.Origin.Sequence
+	p.done[source], p.at[source] = m.Origin.Sequence, m.Sequence
 	p.moved()
 	if m.More {
 		return nil

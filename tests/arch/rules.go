@@ -99,6 +99,9 @@ func rules() []rule {
 		only("only the store knows Redis",
 			"projections go through one port with two implementations",
 			"github.com/redis/go-redis/", services, store),
+		only("only the trace package knows OpenTelemetry",
+			"tracing is one small seam: a nil tracer costs nothing, and the rest of the system does not care who collects",
+			"go.opentelemetry.io/", services, chassis+"/trace"),
 		{
 			name:   "only the all-in-one process and the binaries name two services",
 			reason: "whatever knows two services binds them together; that is done in one place",

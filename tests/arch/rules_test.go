@@ -18,16 +18,17 @@ func house() map[string]string {
 		return b.String()
 	}
 	files := map[string]string{
-		"contracts/contracts.go":   imports("contracts", "embed"),
-		"events/events.go":         imports("events", module+"contracts", "github.com/nats-io/nats.go", "github.com/cloudevents/sdk-go/v2/event", "github.com/cloudevents/sdk-go/v2/types"),
-		stepping + "/step.go":      imports("step", "container/heap", module+"events"),
-		ledger + "/ledger.go":      imports("ledger", "github.com/nats-io/nats.go/jetstream", module+stepping),
-		bus + "/bus.go":            imports("bus", "github.com/nats-io/nats.go"),
-		store + "/store.go":        imports("store", "github.com/redis/go-redis/v9"),
-		store + "/storetest/s.go":  imports("storetest", "testing", "pgregory.net/rapid"),
-		"services/allinone/all.go": imports("allinone", module+"services/demand", module+"services/offer", "github.com/nats-io/nats-server/v2/server"),
-		"tools/jieli/main.go":      imports("main", module+"services/allinone"),
-		"tests/bench/main.go":      imports("main", "testing"),
+		"contracts/contracts.go":    imports("contracts", "embed"),
+		"events/events.go":          imports("events", module+"contracts", "github.com/nats-io/nats.go", "github.com/cloudevents/sdk-go/v2/event", "github.com/cloudevents/sdk-go/v2/types"),
+		stepping + "/step.go":       imports("step", "container/heap", module+"events"),
+		ledger + "/ledger.go":       imports("ledger", "github.com/nats-io/nats.go/jetstream", module+stepping),
+		bus + "/bus.go":             imports("bus", "github.com/nats-io/nats.go"),
+		store + "/store.go":         imports("store", "github.com/redis/go-redis/v9"),
+		chassis + "/trace/trace.go": imports("trace", "go.opentelemetry.io/otel/trace"),
+		store + "/storetest/s.go":   imports("storetest", "testing", "pgregory.net/rapid"),
+		"services/allinone/all.go":  imports("allinone", module+"services/demand", module+"services/offer", "github.com/nats-io/nats-server/v2/server"),
+		"tools/jieli/main.go":       imports("main", module+"services/allinone"),
+		"tests/bench/main.go":       imports("main", "testing"),
 	}
 	for _, s := range []string{"demand", "offer"} {
 		dir := "services/" + s + "/"
@@ -100,6 +101,7 @@ func TestRulesCanFail(t *testing.T) {
 		{"only the ledger, the bus and the all-in-one process know NATS", bus + "/bus.go", "package bus\n", "take that out of the rule"},
 		{"only the all-in-one process starts a broker", ledger + "/x.go", body("ledger", "github.com/nats-io/nats-server/v2/server", ""), "nats-server"},
 		{"only the store knows Redis", allinone + "/x.go", body("allinone", "github.com/redis/go-redis/v9", ""), "go-redis"},
+		{"only the trace package knows OpenTelemetry", ledger + "/x.go", body("ledger", "go.opentelemetry.io/otel", ""), "opentelemetry"},
 		{"only the all-in-one process and the binaries name two services", "tools/jieli/x.go", "package main\nimport _ \"" + module + "services/demand\"\nimport _ \"" + module + "services/offer\"\n", "names 2 services"},
 		{"only the all-in-one process and the binaries name two services", "services/allinone/all.go", "package allinone\n", "take it out of the rule"},
 		{"test packages stay out of programs", "services/offer/x.go", body("offer", "testing", ""), "imports testing"},

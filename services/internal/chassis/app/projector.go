@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -12,6 +13,7 @@ import (
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
+	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
 
 // Projector keeps a context's read model: one document per entity, the entity itself as JSON, in the collection named like
@@ -21,10 +23,15 @@ type Projector struct {
 	Source  ledger.Log
 	Store   store.Store
 	Waiter  *store.Waiter
+	Trail   *trace.Trail // may be nil
 	Log     zerolog.Logger
 
 	loop ledger.Loop
+	at   atomic.Uint64
 }
+
+// At is the ledger sequence up to which the read model shows what was committed.
+func (p *Projector) At() uint64 { return p.at.Load() }
 
 // Run projects until ctx ends.
 func (p *Projector) Run(ctx context.Context) error {
@@ -70,13 +77,16 @@ func (p *Projector) once(ctx context.Context) error {
 			return positions[i].Sequence
 		}, len(positions), cancel)
 	})
+	p.at.Store(after)
 	err = p.Source.Follow(run, -1, after, func(s *ledger.Stored) error {
 		from := positions[s.Partition] // only written here
 		if s.Sequence <= from.Sequence {
+			p.at.Store(s.Sequence)
 			return nil
 		}
 		to, err := p.apply(ctx, info.Created, from, s)
 		if err == nil {
+			p.at.Store(s.Sequence)
 			mu.Lock()
 			positions[s.Partition] = to
 			mu.Unlock()
@@ -164,6 +174,10 @@ func (p *Projector) apply(ctx context.Context, created time.Time, from store.Pos
 	rows := make(map[string]*store.Document, len(c.Events))
 	var keys []string
 	for i := range c.Events {
+		if p.Trail != nil {
+			span := p.Trail.Pass(&c.Events[i], events.Position{Context: context, Partition: s.Partition, Sequence: s.Sequence, Index: i}, "")
+			defer span.End()
+		}
 		if subject := c.Events[i].Subject; rows[subject] == nil {
 			rows[subject] = &store.Document{Key: subject}
 			keys = append(keys, subject)

@@ -4,9 +4,71 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
+
+// pending is a command that waits for its answer.
+type pending struct {
+	c       *step.Command
+	body    bodyHash
+	event   *events.Event // as it came, to be forwarded when the partition is given up; nil for timers
+	respond func([]byte)  // nil once answered, or when nobody asked
+	span    *trace.Span   // nil when it is not traced
+}
+
+func (p *pending) answer(body []byte) {
+	p.span.End()
+	if p.respond != nil {
+		p.respond(body)
+		p.respond = nil
+	}
+}
+
+// door is where the command came in.
+func (p *pending) door() string {
+	if p.event == nil {
+		return doorSystem
+	}
+	return doorOf(p.event)
+}
+
+// tell leaves what can be followed of a stored commit: its spans, and a debug line for each command with all its ids.
+func (g *group) tell(tip Tip) {
+	lines := g.p.logger.Debug().Enabled()
+	var ended time.Time
+	for i := range g.decided {
+		d := &g.decided[i]
+		if d.span != nil {
+			if ended.IsZero() {
+				ended = time.Now()
+			}
+			d.span.Past("commit", g.started, ended)
+			d.span.Set("jieli.commit", g.record.Commit)
+			d.span.Set("jieli.position", events.Position{Context: g.p.machine.Context(), Partition: g.p.number, Sequence: tip.Sequence}.String())
+			d.span.SetInt("jieli.group_commands", len(g.decided))
+			if d.problem != nil {
+				d.span.Fail(problemCode(d.problem))
+			}
+		}
+		if !lines {
+			continue
+		}
+		line := g.p.logger.Debug().Str("command", d.c.ID.String()).Str("type", d.c.Type).Str("commit", g.record.Commit).Uint64("sequence", tip.Sequence)
+		if d.problem != nil {
+			line = line.Str("problem", problemCode(d.problem))
+		} else {
+			line = line.Strs("events", d.ids)
+		}
+		if id := trace.ID(d.c.TraceParent); id != "" {
+			line = line.Str("trace", id)
+		}
+		line.Msg("command committed")
+	}
+}
 
 // problemBody is a problem as it travels.
 func problemBody(p *events.Problem) []byte {
@@ -30,7 +92,7 @@ func (g *group) answer(tip Tip) {
 		return a.AppendJSON(make([]byte, 0, 256))
 	}
 	for i := range g.decided {
-		if g.decided[i].respond != nil {
+		if g.decided[i].respond != nil || g.decided[i].span != nil {
 			bodies[i] = body(i, false)
 			g.decided[i].answer(bodies[i])
 		}

@@ -47,6 +47,7 @@ type appender struct {
 	memory events.MsgBuffer // of held: sending copies a message, so one after the other is made in it
 	acked  uint64           // every message up to this sequence is stored
 	silent int              // messages sent since one asked
+	sent   uint64           // messages sent in all rounds
 	asked  []asking         // oldest first
 	timer  *time.Timer      // of the oldest one
 	failed error            // the first since the stream was readied
@@ -151,6 +152,7 @@ func (a *appender) send(ask bool) error {
 	m := a.held
 	a.held = nil
 	a.silent++
+	a.sent++
 	if ask {
 		sequence := a.next - 1
 		m.Reply = a.inbox + "." + strconv.FormatUint(a.round, 10) + "." + strconv.FormatUint(sequence, 10)

@@ -16,6 +16,7 @@ import (
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
 
 // QueueCommandsMax bounds the commands that wait for a partition's writer; more are refused as overloaded. It lies below
@@ -41,6 +42,7 @@ type intake struct {
 	broker   Broker
 	clock    clock.Clock
 	stats    *Stats
+	tracer   *trace.Tracer
 	logger   zerolog.Logger
 	queue    chan *pending
 	running  sync.WaitGroup
@@ -58,6 +60,7 @@ func (t *intake) take(r *Request) {
 		t.refuse(r, err)
 		return
 	}
+	t.traced(w)
 	if t.prepare == nil {
 		t.enqueue(r, w)
 		return
@@ -65,6 +68,7 @@ func (t *intake) take(r *Request) {
 	select {
 	case t.slots <- struct{}{}:
 	default:
+		w.span.End()
 		t.overloaded(r)
 		return
 	}
@@ -74,7 +78,12 @@ func (t *intake) take(r *Request) {
 		defer func() { <-t.slots }()
 		ctx, cancel := context.WithTimeout(context.Background(), prepareTimeout)
 		defer cancel()
-		if err := t.prepare(ctx, w.c); err != nil {
+		begun := time.Now()
+		err := t.prepare(ctx, w.c)
+		w.span.Past("prepare", begun, time.Now())
+		if err != nil {
+			w.span.Fail("refused at the edge")
+			w.span.End()
 			t.refuse(r, err)
 			return
 		}
@@ -86,7 +95,24 @@ func (t *intake) enqueue(r *Request, w *pending) {
 	select {
 	case t.queue <- w:
 	default:
+		w.span.End()
 		t.overloaded(r)
+	}
+}
+
+// traced begins the span of a command: below what its sender names, else at the top of a trace. What the command causes names it.
+func (t *intake) traced(w *pending) {
+	if !trace.Valid(w.c.TraceParent) {
+		w.c.TraceParent = ""
+	}
+	if t.tracer == nil {
+		return
+	}
+	context, what := events.SplitType(w.c.Type)
+	if w.span = t.tracer.Begin(w.c.TraceParent, context+"."+what, trace.Consumer); w.span != nil {
+		w.span.Set("jieli.command", w.c.ID.String())
+		w.span.Set("jieli.partition", PartitionName(t.context, t.number))
+		w.c.TraceParent = w.span.Parent()
 	}
 }
 
@@ -207,7 +233,6 @@ func hashBody(e *events.Event, actor step.Actor) bodyHash {
 
 // refuse answers and records; nothing else changes.
 func (t *intake) refuse(r *Request, err error) {
-	t.stats.refusal()
 	var problem *events.Problem
 	if !errors.As(err, &problem) {
 		t.logger.Error().Err(err).Str("command", r.Event.ID).Str("type", r.Event.Type).Msg("command could not be prepared")
@@ -215,6 +240,7 @@ func (t *intake) refuse(r *Request, err error) {
 	}
 	copied := *problem
 	copied.Instance = r.Event.ID
+	t.stats.refusal(doorOf(&r.Event), &copied)
 	if r.Respond != nil {
 		r.Respond(problemBody(&copied))
 	}

@@ -12,9 +12,10 @@ import (
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
 
-// Config of a Keeper. All but Prepare, Progress and Witness are required.
+// Config of a Keeper. All but Prepare, Trace, Progress and Witness are required.
 type Config struct {
 	Machine    step.Machine
 	Partitions int
@@ -26,6 +27,7 @@ type Config struct {
 	Heads      *Heads
 	Snapshots  string // directory
 	Stats      *Stats
+	Trace      *trace.Tracer // nil: commands are not traced
 	Log        zerolog.Logger
 	Progress   func(partition string, done, last uint64)
 	// Witness tells the newest commit of a partition that something derived from the ledger knows, and what that is.
@@ -43,8 +45,9 @@ type Keeper struct {
 
 	mu      sync.Mutex
 	serving map[int]bool
-	failed  map[int]error // partitions that refuse to serve
-	changed chan struct{} // closed and replaced at every change of the two
+	writers map[int]*partition // those that write here
+	failed  map[int]error      // partitions that refuse to serve
+	changed chan struct{}      // closed and replaced at every change of the two
 }
 
 // Open opens the context's log and starts to compete for its partitions.
@@ -59,7 +62,7 @@ func Open(ctx context.Context, c Config) (*Keeper, error) {
 	}
 	running, cancel := context.WithCancel(context.Background())
 	k := &Keeper{Config: c, log: log, info: info, cancel: cancel, stopped: make(chan struct{}),
-		serving: make(map[int]bool), failed: make(map[int]error), changed: make(chan struct{})}
+		serving: make(map[int]bool), writers: make(map[int]*partition), failed: make(map[int]error), changed: make(chan struct{})}
 	for i := range c.Partitions {
 		k.running.Add(1)
 		go k.keep(running, i)
@@ -126,6 +129,35 @@ func (k *Keeper) set(partition int, serving bool, failed error) {
 	}
 	close(k.changed)
 	k.changed = make(chan struct{})
+}
+
+// writes notes the writer of a partition here; nil: there is none any more.
+func (k *Keeper) writes(partition int, p *partition) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if p == nil {
+		delete(k.writers, partition)
+	} else {
+		k.writers[partition] = p
+	}
+}
+
+// Writing is a partition that this process writes, as it is now.
+type Writing struct {
+	Partition string
+	Epoch     uint64 // of the lease
+	Queue     int    // commands that wait
+}
+
+// Writing lists the partitions that this process writes.
+func (k *Keeper) Writing() []Writing {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var list []Writing
+	for _, p := range k.writers {
+		list = append(list, Writing{p.name, p.epoch(), len(p.queue)})
+	}
+	return list
 }
 
 // keep competes for one partition's lease until the keeper stops.
@@ -207,7 +239,7 @@ func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64
 	snapshots := &snapshotter{k: k, p: p, since: f.events, last: k.Clock.Now(), active: idle}
 	p.onCommit = snapshots.count
 	in := &intake{context: k.Machine.Context(), number: number, count: k.Partitions, validate: k.Validate, prepare: k.Prepare, broker: k.Broker,
-		clock: k.Clock, stats: k.Stats, logger: log, queue: p.queue, slots: make(chan struct{}, QueueCommandsMax)}
+		clock: k.Clock, stats: k.Stats, tracer: k.Trace, logger: log, queue: p.queue, slots: make(chan struct{}, QueueCommandsMax)}
 	stop, err := k.Broker.Serve(in.context, number, in.take)
 	if err != nil {
 		return err
@@ -223,8 +255,10 @@ func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64
 		in.running.Wait()
 		close(p.queue)
 	}()
+	k.writes(number, p)
 	k.set(number, true, nil)
 	err = p.run(ctx)
+	k.writes(number, nil)
 	k.set(number, false, nil)
 	cancelled := ctx.Err() != nil
 	cancel()

@@ -108,8 +108,8 @@ func TestPrepareRefuses(t *testing.T) {
 	bank.refusedAs(events.ErrLicence, deposit("forbidden", "r", 1))
 	bank.refusedAs(events.ErrUnavailable, deposit("broken", "r", 1))
 	bank.must(deposit("a", "r", 1))
-	if got := len(m.Audits()); got != 2 || n.count("refused_total") != 2 {
-		t.Errorf("%d refusals recorded, %d counted, want 2", got, n.count("refused_total"))
+	if got := len(m.Audits()); got != 2 || n.count("refusals_total") != 2 {
+		t.Errorf("%d refusals recorded, %d counted, want 2", got, n.count("refusals_total"))
 	}
 	bank.audit(m, 1)
 }

@@ -16,21 +16,6 @@ import (
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 )
 
-// pending is a command that waits for its answer.
-type pending struct {
-	c       *step.Command
-	body    bodyHash
-	event   *events.Event // as it came, to be forwarded when the partition is given up; nil for timers
-	respond func([]byte)  // nil once answered, or when nobody asked
-}
-
-func (p *pending) answer(body []byte) {
-	if p.respond != nil {
-		p.respond(body)
-		p.respond = nil
-	}
-}
-
 // errDrained ends a partition's writer: its queue is closed and empty.
 var errDrained = errors.New("ledger: drained")
 
@@ -186,7 +171,7 @@ func (p *partition) process(ctx context.Context, group []*pending) error {
 		return err
 	}
 	stored := &Stored{Partition: p.number, Body: body}
-	started := time.Now()
+	g.record, g.started = &record, time.Now()
 	stored.Sequence, err = p.commit(ctx, record.Commit, stored, g)
 	switch {
 	case err == nil:
@@ -203,7 +188,7 @@ func (p *partition) process(ctx context.Context, group []*pending) error {
 		p.refuseAll(g.all(), events.ErrUnknown)
 		return err
 	}
-	p.stats.commit(len(g.decided), p.build.events, len(body), time.Since(started))
+	p.stats.commit(len(g.decided), p.build.events, len(body), time.Since(g.started))
 	p.tip = Tip{Sequence: stored.Sequence, Number: record.Number, Hash: stored.Hash(), Time: now}
 	p.events += uint64(p.build.events)
 	for _, d := range g.decided {
@@ -213,6 +198,7 @@ func (p *partition) process(ctx context.Context, group []*pending) error {
 	if p.onCommit != nil {
 		p.onCommit(p.build.events)
 	}
+	g.tell(p.tip)
 	g.answer(p.tip)
 	g.answerRepeats()
 	return nil
@@ -221,6 +207,8 @@ func (p *partition) process(ctx context.Context, group []*pending) error {
 // group is what became of the commands of one commit.
 type group struct {
 	p       *partition
+	record  *Record
+	started time.Time // when it was given to the log
 	decided []decided
 	same    []sameCommand // asked twice within the group
 	repeats []repeat
@@ -298,7 +286,7 @@ func (p *partition) refuseReused(w *pending) {
 	problem := events.ErrReusedID.Refuse("", "请为新的内容使用新的命令编号", "use a new command id for new content")
 	problem.Instance = w.c.ID.String()
 	w.answer(problemBody(problem))
-	p.stats.refusal()
+	p.stats.refusal(w.door(), problem)
 	if w.event != nil { // a timer's command has no sender
 		p.broker.Audit(auditOf(w.event, p.machine.Context(), p.clock.Now(), problem))
 	}
@@ -335,6 +323,7 @@ func (p *partition) one(g *group, w *pending, now time.Time) decided {
 		}
 		b.body, b.events, d.ids = b.body[:mark], first, nil
 		d.problem = p.problem(err, w.c)
+		p.stats.refusal(w.door(), d.problem)
 		version = p.state.Version(w.c.Subject)
 	}
 	d.version = version

@@ -3,11 +3,13 @@ package ledger
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
 
 // Relay writes a context's EVENTS stream: the events of its ledger, one CloudEvent a message, ordered by ledger sequence, then index.
@@ -15,10 +17,15 @@ type Relay struct {
 	Context string
 	Source  Log
 	Target  *Derived
+	Trail   *trace.Trail // may be nil
 	Log     zerolog.Logger
 
 	loop Loop
+	at   atomic.Uint64
 }
+
+// At is the ledger sequence up to which events have been sent.
+func (r *Relay) At() uint64 { return r.at.Load() }
 
 // Run relays until ctx ends. After any failure it drains, looks what is stored, and goes on behind that.
 func (r *Relay) Run(ctx context.Context) error {
@@ -56,8 +63,13 @@ func (r *Relay) follow(ctx context.Context, last events.Position, found bool) er
 				return nil
 			}
 			position.Index = index
+			span := r.Trail.Pass(e, position, "")
+			defer span.End()
 			return r.Target.Append(events.EventSubject(e), e, position)
 		})
+		if err == nil {
+			r.at.Store(s.Sequence)
+		}
 		if err != nil || s.More {
 			return err
 		}

@@ -94,7 +94,11 @@ func (n *node) count(name string) int {
 	}
 	for _, f := range families {
 		if f.GetName() == "jieli_ledger_"+name {
-			return int(f.GetMetric()[0].GetCounter().GetValue())
+			n := 0
+			for _, m := range f.GetMetric() {
+				n += int(m.GetCounter().GetValue())
+			}
+			return n
 		}
 	}
 	n.t.Fatalf("no counter %s", name)

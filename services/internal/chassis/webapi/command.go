@@ -12,6 +12,7 @@ import (
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
 
 // source names this door in the commands' CloudEvents.
@@ -125,14 +126,23 @@ func (f *frame) give(w http.ResponseWriter, r *http.Request, typ, base string, a
 	if expected != "" {
 		e.Set(events.ExtExpected, expected, events.String)
 	}
-	if trace := traceParent(r.Header); trace != "" {
-		e.Set(events.ExtTraceParent, trace, events.String)
+	parent := traceParent(r.Header)
+	if span := trace.From(r.Context()); span != nil {
+		span.Set("jieli.command", id.String())
+		parent = span.Parent()
+	}
+	if parent != "" {
+		e.Set(events.ExtTraceParent, parent, events.String)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), SendMax)
 	defer cancel()
 	answer, err := f.Commands.Send(ctx, e)
 	if err != nil {
 		return f.notAccepted(err, id)
+	}
+	if line := f.Log.Debug(); line.Enabled() {
+		line.Str("request", w.Header().Get(HeaderRequest)).Str("command", id.String()).Str("type", typ).Str("position", answer.Position).
+			Strs("events", answer.Events).Str("trace", trace.ID(parent)).Msg("command answered")
 	}
 	status := http.StatusOK
 	if base != "" && len(answer.Events) > 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
+	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
 
 // Bounds of the HTTP face.
@@ -83,6 +84,7 @@ type Config struct {
 	Clock    func() time.Time
 	Version  Version
 	Extra    []Route
+	Trace    *trace.Tracer  // nil: requests are not traced
 	Log      zerolog.Logger // the zero value logs nothing
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
 
 // frame is the handler: everything a request passes before and after its route.
@@ -72,10 +73,19 @@ func (f *frame) ServeHTTP(raw http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	w := &response{ResponseWriter: raw}
 	secure(w.Header())
+	w.request = requestID(r.Header, f.Clock())
+	w.Header().Set(HeaderRequest, w.request)
 	// A path that is not in its plain form gets the mux's redirect here, which is no route: it would send a write twice.
 	handler, route := f.mux.Handler(r)
 	if route == "" {
 		route = "none"
+	}
+	span := f.begin(r, route)
+	if span != nil {
+		span.Set("http.request.method", r.Method)
+		span.Set("http.route", route)
+		span.Set("jieli.request", w.request)
+		r = r.WithContext(trace.Into(r.Context(), span))
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -85,6 +95,13 @@ func (f *frame) ServeHTTP(raw http.ResponseWriter, r *http.Request) {
 			f.metrics.seconds.WithLabelValues(route).Observe(time.Since(start).Seconds())
 		}
 		f.metrics.requests.WithLabelValues(route, statusLabel(w.status)).Inc()
+		if span != nil {
+			span.SetInt("http.response.status_code", w.status)
+			if w.status >= http.StatusInternalServerError {
+				span.Fail(statusLabel(w.status))
+			}
+			span.End()
+		}
 		if w.broken {
 			panic(http.ErrAbortHandler) // the client must not take half an answer for a whole one
 		}
@@ -92,6 +109,14 @@ func (f *frame) ServeHTTP(raw http.ResponseWriter, r *http.Request) {
 	if err := f.serve(w, r, handler); err != nil {
 		f.fail(w, r, err)
 	}
+}
+
+// begin begins the span of a request; those that watch the system itself, or have no end, get none.
+func (f *frame) begin(r *http.Request, route string) *trace.Span {
+	if f.Trace == nil || !strings.HasPrefix(r.URL.Path, "/v1/") || r.URL.Path == "/v1/stream" || r.URL.Path == "/v1/version" {
+		return nil
+	}
+	return f.Trace.Begin(traceParent(r.Header), route, trace.Server)
 }
 
 func (f *frame) serve(w *response, r *http.Request, handler http.Handler) error {
@@ -148,7 +173,7 @@ func (f *frame) panicked(w *response, r *http.Request, p any) {
 		w.broken = true
 		return
 	}
-	f.Log.Error().Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Str("method", r.Method).Str("path", short(r.URL.Path)).Msg("handler panicked")
+	f.Log.Error().Str("request", w.request).Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Str("method", r.Method).Str("path", short(r.URL.Path)).Msg("handler panicked")
 	if w.status != 0 {
 		w.broken = true
 		return
@@ -179,7 +204,7 @@ func (f *frame) fail(w *response, r *http.Request, err error) {
 	default:
 		problem, entry = events.ErrInternal.Refuse("", "", ""), f.Log.Error()
 	}
-	entry.AnErr("cause", err).Str("problem", problem.Type).Int("status", problem.Status).Str("method", r.Method).
+	entry.AnErr("cause", err).Str("problem", problem.Type).Int("status", problem.Status).Str("request", w.request).Str("command", problem.Instance).Str("method", r.Method).
 		Str("path", short(r.URL.Path)).Msg("request refused")
 	if w.status != 0 {
 		w.broken = true

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
 
 // Request headers of the contract.
@@ -21,12 +22,13 @@ const (
 	HeaderMatch    = "If-Match"
 	HeaderActor    = "Jieli-Actor"
 	HeaderPosition = "Jieli-Position"
+	HeaderRequest  = "X-Request-Id"
 	headerTrace    = "Traceparent"
 )
 
 // single lists the headers that mean something here: given twice, two readers could take two different ones for valid.
 var single = []string{"Authorization", "Content-Type", "Content-Encoding", HeaderKey, HeaderMatch, HeaderActor, HeaderPosition, "If-None-Match",
-	"Last-Event-Id", "Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", headerTrace}
+	"Last-Event-Id", "Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", HeaderRequest, headerTrace}
 
 func checkRepeated(h http.Header) error {
 	for _, name := range single {
@@ -89,24 +91,23 @@ func expectedVersion(h http.Header) (string, error) {
 
 // traceParent returns a well-formed W3C trace parent; any other is dropped, as the recommendation asks.
 func traceParent(h http.Header) string {
-	v := h.Get(headerTrace)
-	if len(v) != 55 || v[2] != '-' || v[35] != '-' || v[52] != '-' || v[:2] == "ff" {
-		return ""
+	if v := h.Get(headerTrace); trace.Valid(v) {
+		return v
 	}
-	for i := range len(v) {
-		c := v[i]
-		if i == 2 || i == 35 || i == 52 {
-			continue
-		}
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return ""
-		}
-	}
-	if strings.Trim(v[3:35], "0") == "" || strings.Trim(v[36:52], "0") == "" {
-		return ""
-	}
-	return v
+	return ""
 }
+
+// requestID is the id under which a request is found in the logs: the sender's own when it has a plain form, else a new one. It names
+// nothing else: a command has its own id.
+func requestID(h http.Header, now time.Time) string {
+	id := h.Get(HeaderRequest)
+	if id == "" || len(id) > requestIDBytesMax || strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:") != "" {
+		return events.NewUUID7(now).String()
+	}
+	return id
+}
+
+const requestIDBytesMax = 64
 
 // readBody returns the whole body of a JSON request. An empty one is returned as nil, whatever its type.
 func readBody(r *http.Request) ([]byte, error) {

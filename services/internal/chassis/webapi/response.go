@@ -11,9 +11,10 @@ import (
 // response remembers what became of an answer.
 type response struct {
 	http.ResponseWriter
-	status int   // 0: nothing sent yet
-	err    error // of the route's handler
-	broken bool  // the connection must be cut
+	request string
+	status  int   // 0: nothing sent yet
+	err     error // of the route's handler
+	broken  bool  // the connection must be cut
 }
 
 // Unwrap lets http.ResponseController reach the connection.
