@@ -12,6 +12,7 @@ func Start() appetite.Set {
 	return appetite.Set{Parameters: appetite.Parameters{
 		HalfLife: 365, RecentHalfLife: 45, ActivePrior: 50, RecentPrior: 50,
 		IndustryPrior: 200, PlacePrior: 200, StagePrior: 200, SizePrior: 200, UndeclaredPrior: 200, SizeNear: nearness[2],
+		AlikePrior: 10, Unlike: appetite.Unlike{Industry: 25, Place: 50, Stage: 25, Size: 10, Undeclared: 50},
 		Outcome: map[string]int{appetite.Disbursed.String(): 100, appetite.Accepted.String(): 50, appetite.Declined.String(): -25},
 	}}
 }
@@ -34,6 +35,8 @@ func change(field func(*appetite.Parameters) *int) func(*appetite.Parameters, in
 
 var priors = []int{10, 25, 50, 100, 200, 300, 400, 600, 1000}
 
+var unlikes = []int{5, 10, 25, 50, 70, 100}
+
 var knobs = []knob{
 	{"half_life_days", []int{180, 270, 365, 540, 730, 1460}, change(func(p *appetite.Parameters) *int { return &p.HalfLife })},
 	{"recent_half_life_days", []int{20, 30, 45, 60, 90, 120}, change(func(p *appetite.Parameters) *int { return &p.RecentHalfLife })},
@@ -44,6 +47,12 @@ var knobs = []knob{
 	{"stage_prior_percent", priors, change(func(p *appetite.Parameters) *int { return &p.StagePrior })},
 	{"size_prior_percent", priors, change(func(p *appetite.Parameters) *int { return &p.SizePrior })},
 	{"undeclared_prior_percent", priors, change(func(p *appetite.Parameters) *int { return &p.UndeclaredPrior })},
+	{"alike_prior_permille", []int{2, 5, 10, 20, 50}, change(func(p *appetite.Parameters) *int { return &p.AlikePrior })},
+	{"unlike_percent industry", unlikes, change(func(p *appetite.Parameters) *int { return &p.Unlike.Industry })},
+	{"unlike_percent place", unlikes, change(func(p *appetite.Parameters) *int { return &p.Unlike.Place })},
+	{"unlike_percent stage", unlikes, change(func(p *appetite.Parameters) *int { return &p.Unlike.Stage })},
+	{"unlike_percent size", unlikes, change(func(p *appetite.Parameters) *int { return &p.Unlike.Size })},
+	{"unlike_percent undeclared", unlikes, change(func(p *appetite.Parameters) *int { return &p.Unlike.Undeclared })},
 	{"size_near_percent", []int{0, 1, 2, 3}, func(p *appetite.Parameters, option int) bool {
 		changed := !slices.Equal(p.SizeNear, nearness[option])
 		p.SizeNear = nearness[option]

@@ -1,9 +1,13 @@
 package eval
 
-import "math"
+import (
+	"math"
+
+	"github.com/jieli-bus/jieli/services/matcher/appetite"
+)
 
 // inputs are what a candidate's score is a weighted sum of: the lifts of appetite, then the score by the rules.
-const inputs = 8
+const inputs = int(appetite.TermCount) + 1
 
 // sample is one counted round of the past: its candidates' inputs, and which of them really invested.
 type sample struct {

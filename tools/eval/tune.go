@@ -201,7 +201,7 @@ func weighed(w [inputs]float64) appetite.Weights {
 	return appetite.Weights{
 		Active: points(int(appetite.Active)), Recent: points(int(appetite.Recent)), Industry: points(int(appetite.Industry)),
 		Place: points(int(appetite.Place)), Stage: points(int(appetite.Stage)), Size: points(int(appetite.Size)),
-		Undeclared: points(int(appetite.Undeclared)), Rules: points(int(appetite.TermCount)),
+		Undeclared: points(int(appetite.Undeclared)), Alike: points(int(appetite.Alike)), Rules: points(int(appetite.TermCount)),
 	}
 }
 

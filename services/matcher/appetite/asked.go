@@ -12,6 +12,7 @@ const (
 	Stage
 	Size
 	Undeclared
+	Alike
 	TermCount
 )
 
@@ -24,6 +25,7 @@ var Names = [TermCount]struct{ Name, Zh, En string }{
 	{"done_stage", "做过同阶段", "has done the stage"},
 	{"done_size", "做过相近额度", "has done the size"},
 	{"done_undeclared", "额度公开习惯相同", "makes amounts known alike"},
+	{"done_alike", "做过类似需求", "has done much the same"},
 }
 
 // liftMax bounds how many times more often than everybody an institution may be taken to do something, and liftMin how many
@@ -42,6 +44,7 @@ type common struct {
 // Asked is one demand on one day, ready to be asked for many institutions. It holds until the book changes.
 type Asked struct {
 	book     *Book
+	subject  Subject
 	day      int
 	industry []common
 	place    []common
@@ -54,7 +57,7 @@ type Asked struct {
 // Ask prepares a demand. Outcomes after the day count as if they were of it: a caller who wants the past only must not have added
 // more.
 func (b *Book) Ask(s Subject, day int) *Asked {
-	a := &Asked{book: b, day: day}
+	a := &Asked{book: b, subject: s, day: day}
 	s.each(func(v value, _ bool) {
 		switch v.facet {
 		case facetIndustry:
@@ -131,6 +134,7 @@ func (a *Asked) Lifts(institution string) [TermCount]int64 {
 		known := own.known[facetSize].at(a.day, p.HalfLife)
 		lifts[Size] = log2(lift(a.nearby(own), known, &a.size, One, prior(p.SizePrior)))
 	}
+	lifts[Alike] = a.alike(own)
 	return lifts
 }
 
@@ -172,7 +176,7 @@ func lift(done, outcomes int64, c *common, before, prior int64) int64 {
 // Points are the terms with their weights; they sum to what an institution gets for the demand.
 func (a *Asked) Points(institution string) [TermCount]int {
 	w := &a.book.set.Weights
-	weights := [TermCount]int{w.Active, w.Recent, w.Industry, w.Place, w.Stage, w.Size, w.Undeclared}
+	weights := [TermCount]int{w.Active, w.Recent, w.Industry, w.Place, w.Stage, w.Size, w.Undeclared, w.Alike}
 	var points [TermCount]int
 	for t, l := range a.Lifts(institution) {
 		points[t] = int(l * int64(weights[t]) >> doublingBits) // rounded down, also below 0

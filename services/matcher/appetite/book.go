@@ -89,6 +89,27 @@ type tallies struct {
 	active, recent tally
 	values         map[value]*tally
 	known          [facetDeclared + 1]tally // outcomes that have a value in the facet
+	latest         []past                   // the institution's own, a ring of pastMax
+	next           int                      // place of the ring to be written next
+}
+
+// past is one outcome as it is compared with a demand as a whole.
+type past struct {
+	Subject
+	amount int64
+	day    int
+}
+
+// pastMax outcomes of an institution are compared with a demand one by one; older ones live on in the tallies.
+const pastMax = 256
+
+func (t *tallies) keep(p past) {
+	if len(t.latest) < pastMax {
+		t.latest = append(t.latest, p)
+		return
+	}
+	t.latest[t.next] = p
+	t.next = (t.next + 1) % pastMax
 }
 
 func newTallies() *tallies { return &tallies{values: make(map[value]*tally)} }
@@ -114,6 +135,7 @@ func (b *Book) Add(o Outcome) {
 		b.institutions[o.Institution] = own
 	}
 	own.add(&b.set.Parameters, amount, &o)
+	own.keep(past{o.Subject, amount, o.Day})
 	if amount > 0 { // what others refuse says nothing about how common a demand is
 		b.everybody.add(&b.set.Parameters, amount, &o)
 	}

@@ -12,10 +12,11 @@ import (
 // plain is a set whose terms are easy to follow by hand: each counts 1000 points a doubling.
 func plain() *Set {
 	return &Set{
-		Weights: Weights{Active: 1000, Recent: 1000, Industry: 1000, Place: 1000, Stage: 1000, Size: 1000, Undeclared: 1000},
+		Weights: Weights{Active: 1000, Recent: 1000, Industry: 1000, Place: 1000, Stage: 1000, Size: 1000, Undeclared: 1000, Alike: 1000},
 		Parameters: Parameters{
 			HalfLife: 365, RecentHalfLife: 30, ActivePrior: 100, RecentPrior: 100, IndustryPrior: 100, PlacePrior: 100, StagePrior: 100,
-			SizePrior: 100, UndeclaredPrior: 100, SizeNear: []int{100, 50},
+			SizePrior: 100, UndeclaredPrior: 100, SizeNear: []int{100, 50}, AlikePrior: 100,
+			Unlike:  Unlike{Industry: 20, Place: 50, Stage: 20, Size: 10, Undeclared: 50},
 			Outcome: map[string]int{"disbursed": 100, "accepted": 50, "declined": -100},
 		},
 	}

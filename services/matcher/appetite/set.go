@@ -25,6 +25,7 @@ type Weights struct {
 	Stage      int `json:"stage"`      // 阶段
 	Size       int `json:"size"`       // 额度
 	Undeclared int `json:"undeclared"` // amounts that are or are not made known
+	Alike      int `json:"alike"`      // outcomes that resemble the demand in several ways at once
 	Rules      int `json:"rules"`
 }
 
@@ -40,8 +41,20 @@ type Parameters struct {
 	StagePrior      int            `json:"stage_prior_percent"`
 	SizePrior       int            `json:"size_prior_percent"`
 	UndeclaredPrior int            `json:"undeclared_prior_percent"`
+	AlikePrior      int            `json:"alike_prior_permille"` // of an outcome alike in all; 1 to 1,000
+	Unlike          Unlike         `json:"unlike_percent"`
 	SizeNear        []int          `json:"size_near_percent"` // how near an amount 0, 1, 2 ... doublings away is; 100 first, never rising
 	Outcome         map[string]int `json:"outcome_percent"`   // what each kind of outcome counts, -100 to 100
+}
+
+// Unlike is what is left of an outcome's likeness to a demand, 1 to 100 %, where the two differ or one is not known. Two
+// nodes of a tree do not differ when one lies within the other.
+type Unlike struct {
+	Industry   int `json:"industry"`
+	Place      int `json:"place"`
+	Stage      int `json:"stage"`
+	Size       int `json:"size"`       // of two amounts that are far apart; those in between by size_near_percent
+	Undeclared int `json:"undeclared"` // one amount is not known, or neither
 }
 
 // Measured tells where the numbers come from: which part of which data, and how well each fold came out when the weights were
@@ -91,7 +104,7 @@ func (s *Set) Follows(*Set) error {
 	w, p := &s.Weights, &s.Parameters
 	for name, n := range map[string]int{
 		"active": w.Active, "recent": w.Recent, "industry": w.Industry, "place": w.Place, "stage": w.Stage, "size": w.Size,
-		"undeclared": w.Undeclared, "rules": w.Rules,
+		"undeclared": w.Undeclared, "alike": w.Alike, "rules": w.Rules,
 	} {
 		within(name, n, 0, weightMax)
 	}
@@ -103,6 +116,12 @@ func (s *Set) Follows(*Set) error {
 		"undeclared_prior_percent": p.UndeclaredPrior,
 	} {
 		within(name, n, 1, priorMax)
+	}
+	within("alike_prior_permille", p.AlikePrior, 1, 1000)
+	for name, n := range map[string]int{
+		"industry": p.Unlike.Industry, "place": p.Unlike.Place, "stage": p.Unlike.Stage, "size": p.Unlike.Size, "undeclared": p.Unlike.Undeclared,
+	} {
+		within("unlike_percent "+name, n, 1, percentWhole)
 	}
 	if len(p.SizeNear) == 0 || len(p.SizeNear) > sizeNearMax || p.SizeNear[0] != percentWhole {
 		all = append(all, fmt.Errorf("size_near_percent has 1 to %d numbers, the first of them 100", sizeNearMax))
