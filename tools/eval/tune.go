@@ -195,13 +195,20 @@ func (t *tuner) folds(samples []sample) float64 {
 // pointsOfUnit is how many points a weight of 1 is: a thousand points make a firm e times likelier than another.
 const pointsOfUnit = 1000
 
+// rulesLeast is how many points a point of the rules is worth at least. In these sets the rules' preferences are read off the same
+// rounds as the outcomes and add nothing to them, so the fit leaves them out; in the product they are the institution's own word.
+// At 10 the whole of the rules weighs about as much as doing the like of a demand four times as often. Measured on the folds it
+// costs 0.003 of hit@20 and 0.002 of MRR; 20 would cost 0.007 of MRR.
+const rulesLeast = 10
+
 // weighed rounds fitted weights to points.
 func weighed(w [inputs]float64) appetite.Weights {
 	points := func(k int) int { return int(math.Round(w[k] * pointsOfUnit)) }
 	return appetite.Weights{
 		Active: points(int(appetite.Active)), Recent: points(int(appetite.Recent)), Industry: points(int(appetite.Industry)),
 		Place: points(int(appetite.Place)), Stage: points(int(appetite.Stage)), Size: points(int(appetite.Size)),
-		Undeclared: points(int(appetite.Undeclared)), Alike: points(int(appetite.Alike)), Rules: points(int(appetite.TermCount)),
+		Undeclared: points(int(appetite.Undeclared)), Alike: points(int(appetite.Alike)),
+		Rules: max(rulesLeast, points(int(appetite.TermCount))),
 	}
 }
 

@@ -9,11 +9,12 @@
 //
 //   - book.go: the tallies; Add takes outcomes in
 //   - asked.go: the terms of one demand on one day
+//   - alike.go: the one term that compares outcomes with the demand as a whole
 //   - set.go: the dated parameters (contracts/rules/appetite.<day>.json) with where they were measured
 //   - fixed.go: powers and logarithms in fixed point, the same on every machine
 //
-// Invariants: the same outcomes in the same order give the same points; the terms sum to the points; each term depends on one facet
-// of the demand alone, so an index can bound it by facet.
+// Invariants: the same outcomes in the same order give the same points; the terms sum to the points; each term but
+// alike depends on one facet of the demand alone.
 //
 // Not here: a clock (days are given), a broker or store, eligibility, and who may see an explanation. The points order matches; they
 // are no credit score and no judgement of a person: outcomes are those of institutions only.
