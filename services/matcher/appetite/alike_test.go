@@ -8,7 +8,9 @@ import (
 
 func TestLikeness(t *testing.T) {
 	p := &Parameters{Unlike: Unlike{Industry: 25, Place: 50, Stage: 10, Size: 20, Undeclared: 40}, SizeNear: []int{100, 50}}
-	cash := func(minor int64, currency string) *events.Money { return &events.Money{Minor: minor, Currency: currency} }
+	cash := func(minor int64, currency string) *events.Money {
+		return &events.Money{Minor: minor, Currency: currency}
+	}
 	asked := Subject{Industry: []string{"I", "I65"}, Place: []string{"33", "3301"}, Stage: "startup", Amount: cash(1<<20, "CNY")}
 	for name, c := range map[string]struct {
 		change  func(*Subject)
