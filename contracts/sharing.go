@@ -11,6 +11,8 @@ var (
 	departments []byte
 	//go:embed sharing/grants.json
 	grants []byte
+	//go:embed sharing/party.json
+	party []byte
 )
 
 // Department is a government department (政府部门) that takes part in sharing; it becomes a party of kind department.
@@ -39,6 +41,7 @@ type Grant struct {
 	Basis      string              `json:"basis"`
 	Regions    []string            `json:"regions,omitempty"`
 	Types      map[string][]string `json:"types"` // event type -> paths of fields
+	Own        bool                `json:"own,omitempty"`
 	Until      string              `json:"until,omitempty"`
 }
 
@@ -47,6 +50,9 @@ func Departments() ([]Department, error) { return decode[Department]("department
 
 // DefaultGrants lists the grants that a new installation begins with: allow-lists of fields, at least one grant a department.
 func DefaultGrants() ([]Grant, error) { return decode[Grant]("grants", grants) }
+
+// PartyGrants lists what every party that has credentials may see: what names itself, and no other department's grant.
+func PartyGrants() ([]Grant, error) { return decode[Grant]("party", party) }
 
 func decode[T any](name string, b []byte) ([]T, error) {
 	var list []T

@@ -17,13 +17,15 @@ type Cut struct {
 
 // Grant lets a department see the named fields of the named event types. Fields are paths into the payload
 // ("amount", "facts.region"; "offers[].offer"); what is not listed is absent. The command's subject is the department.
-// Cuts are filled in by the sharing service, never by a client.
+// Own narrows it to what names the recipient itself: events whose "party" it is, and of their lists whose items name a party, its own
+// items. Cuts are filled in by the sharing service, never by a client.
 type Grant struct {
 	Grant   string              `json:"grant"`
 	Purpose string              `json:"purpose"`
 	Basis   string              `json:"basis"`             // the paper it rests on
 	Regions []string            `json:"regions,omitempty"` // only events of these regions or below; none: the whole country
 	Types   map[string][]string `json:"types"`             // event type -> fields
+	Own     bool                `json:"own,omitempty"`
 	Until   Date                `json:"until,omitempty"`
 	Cuts    []Cut               `json:"cuts,omitempty"`
 }

@@ -16,6 +16,7 @@ import (
 const (
 	askCuts    = "jieli.ask.cuts"    // where the views stand, for a change of a grant
 	askViews   = "jieli.ask.views"   // to be told when the views hold everything up to some places
+	askParties = "jieli.ask.parties" // to have the views of parties that have credentials now; how many are missing is answered
 	askMatch   = "jieli.ask.match"   // a fresh ranking
 	askExplain = "jieli.ask.explain" // why an offer fits a demand, or not
 	tellAnew   = "jieli.tell.anew"   // derived streams have been deleted: who writes them looks at what is stored

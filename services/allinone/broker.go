@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -36,6 +37,7 @@ type NATSCredential struct {
 	Password string `json:"password"`
 	Stream   string `json:"stream,omitempty"`
 	Consumer string `json:"consumer,omitempty"`
+	Ingress  string `json:"ingress,omitempty"` // where a party's commands go, with a context behind it
 }
 
 // broker is the NATS server: inside, or elsewhere.
@@ -46,6 +48,7 @@ type broker struct {
 	writers   map[string]string // passwords of the view writers, by department
 	readers   map[string]string
 	listening bool
+	changing  sync.Mutex // one change of the configuration at a time
 }
 
 // brokerStart is how long the server may take to be ready.
@@ -68,23 +71,42 @@ func (b *broker) secrets(read func(name string) (string, error), departments []s
 	return nil
 }
 
-// accounts are the accounts and users as the server's configuration has them: one account for the system, one for each department.
-func (b *broker) accounts(departments []string) string {
+// accounts are the accounts and users as the server's configuration has them: one account for the system, one for each department, one
+// for each party with credentials.
+func (b *broker) accounts(departments []string, parties []partySecrets) string {
 	var c strings.Builder
 	fmt.Fprintf(&c, "max_payload: 1MB\nwrite_deadline: \"10s\"\n")
-	fmt.Fprintf(&c, "accounts {\n  %s { jetstream: enabled, users: [ { user: %s, password: %q } ] }\n", coreAccount, coreUser, b.core)
+	fmt.Fprintf(&c, "accounts {\n  %s { jetstream: enabled, users: [ { user: %s, password: %q } ], exports: [\n", coreAccount, coreUser, b.core)
+	for _, p := range parties {
+		fmt.Fprintf(&c, "    { service: %q, accounts: [%q] }\n", ingressSubject(p.id, ">"), partyAccount(p.id))
+	}
+	c.WriteString("  ] }\n")
+	for _, p := range parties {
+		// The account imports its own door and no other: whatever a party names as its reply stays within its account.
+		fmt.Fprintf(&c, "  %q { jetstream: enabled, imports: [ { service: { account: %s, subject: %q } } ], users: [\n", partyAccount(p.id), coreAccount, ingressSubject(p.id, ">"))
+		fmt.Fprintf(&c, "    { user: %q, password: %q }\n", partyViewWriter(p.id), p.writer)
+		if !p.revoked {
+			fmt.Fprintf(&c, "    { user: %q, password: %q, permissions: { publish: { allow: [%q, %s] }, subscribe: { allow: [\"_INBOX.>\"] } } }\n",
+				partyUser(p.id), p.reader, ingressSubject(p.id, ">"), reading(PartyStream))
+		}
+		c.WriteString("  ] }\n")
+	}
 	for _, dept := range departments {
 		stream := events.ViewStream(dept)
 		// The department's user reads one named consumer of one stream and can do nothing else: measured, not assumed.
 		fmt.Fprintf(&c, "  %s { jetstream: enabled, users: [\n", stream)
 		fmt.Fprintf(&c, "    { user: \"%s-%s\", password: %q }\n", dept, viewWriter, b.writers[dept])
-		fmt.Fprintf(&c, "    { user: %q, password: %q, permissions: { publish: { allow: [%q, %q, %q, %q] }, subscribe: { allow: [\"_INBOX.>\"] } } }\n  ] }\n",
-			dept, b.readers[dept],
-			"$JS.API.STREAM.INFO."+stream, "$JS.API.CONSUMER.INFO."+stream+"."+ViewConsumer,
-			"$JS.API.CONSUMER.MSG.NEXT."+stream+"."+ViewConsumer, "$JS.ACK."+stream+"."+ViewConsumer+".>")
+		fmt.Fprintf(&c, "    { user: %q, password: %q, permissions: { publish: { allow: [%s] }, subscribe: { allow: [\"_INBOX.>\"] } } }\n  ] }\n",
+			dept, b.readers[dept], reading(stream))
 	}
 	c.WriteString("}\n")
 	return c.String()
+}
+
+// reading is what a reader of a view publishes on.
+func reading(stream string) string {
+	return fmt.Sprintf("%q, %q, %q, %q", "$JS.API.STREAM.INFO."+stream, "$JS.API.CONSUMER.INFO."+stream+"."+ViewConsumer,
+		"$JS.API.CONSUMER.MSG.NEXT."+stream+"."+ViewConsumer, "$JS.ACK."+stream+"."+ViewConsumer+".>")
 }
 
 // openBroker starts a server on the directory's store, or knows one elsewhere. What it acknowledges in a ledger stream is on disk:
@@ -100,35 +122,74 @@ func openBroker(d *directory, o *Options, departments []string) (*broker, error)
 	return b, b.start(d, o.NATS, departments)
 }
 
-func (b *broker) start(d *directory, address string, departments []string) error {
-	text := fmt.Sprintf("server_name: jieli\njetstream { store_dir: %s, sync_interval: always }\n", strconv.Quote(d.at("broker"))) + b.accounts(departments)
+// configure writes the configuration of the broker inside and reads it.
+func (b *broker) configure(d *directory, address string, departments []string) (*server.Options, error) {
+	parties, err := d.parties()
+	if err != nil {
+		return nil, err
+	}
+	text := fmt.Sprintf("server_name: jieli\njetstream { store_dir: %s, sync_interval: always }\n", strconv.Quote(d.at("broker"))) + b.accounts(departments, parties)
 	path := d.at("nats.conf")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		return fmt.Errorf("allinone: broker: %w", err)
+		return nil, fmt.Errorf("allinone: broker: %w", err)
 	}
 	options, err := server.ProcessConfigFile(path)
 	if err != nil {
-		return fmt.Errorf("allinone: broker: %w", err)
+		return nil, fmt.Errorf("allinone: broker: %w", err)
 	}
 	options.NoSigs, options.NoLog = true, true
 	options.DontListen = !b.listening
-	if b.listening {
-		host, port, err := net.SplitHostPort(address)
+	if !b.listening {
+		return options, nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("allinone: broker: %w", err)
+	}
+	options.Host = host
+	if options.Port, err = strconv.Atoi(port); err != nil {
+		return nil, fmt.Errorf("allinone: broker: port %q", port)
+	}
+	if options.Port == 0 {
+		options.Port = server.RANDOM_PORT
+	}
+	return options, nil
+}
+
+// reload gives the broker the accounts of the parties that have credentials now; connections that are still right stay.
+func (b *broker) reload(ctx context.Context, d *directory, address string, departments []string, log zerolog.Logger) error {
+	b.changing.Lock()
+	defer b.changing.Unlock()
+	if b.server == nil {
+		return b.reloadElsewhere(ctx, d, departments, log)
+	}
+	for range reloads {
+		options, err := b.configure(d, address, departments)
 		if err != nil {
+			return err
+		}
+		if err := b.server.ReloadOptions(options); err != nil {
 			return fmt.Errorf("allinone: broker: %w", err)
 		}
-		options.Host = host
-		if options.Port, err = strconv.Atoi(port); err != nil {
-			return fmt.Errorf("allinone: broker: port %q", port)
-		}
-		if options.Port == 0 {
-			options.Port = server.RANDOM_PORT
-		} else if probe, err := net.Listen("tcp", address); err != nil {
-			// The server itself only logs this.
+	}
+	return nil
+}
+
+// reloads of a changed configuration: what an account imports begins to be heard with the first reload that finds the account there
+// (nats-server 2.15.2, Server.configureAccounts), so one is not enough for a new account.
+const reloads = 2
+
+func (b *broker) start(d *directory, address string, departments []string) error {
+	options, err := b.configure(d, address, departments)
+	if err != nil {
+		return err
+	}
+	if b.listening && options.Port != server.RANDOM_PORT {
+		probe, err := net.Listen("tcp", address)
+		if err != nil { // the server itself only logs this
 			return fmt.Errorf("allinone: NATS cannot listen on %s (choose another with --nats, or end what uses it / 端口被占用，请用 --nats 另选): %w", address, err)
-		} else {
-			probe.Close()
 		}
+		probe.Close()
 	}
 	if b.server, err = server.NewServer(options); err != nil {
 		return fmt.Errorf("allinone: broker: %w", err)
@@ -181,7 +242,7 @@ func (b *broker) writeCredentials(d *directory) error {
 	url := "nats://" + b.address()
 	list := map[string]NATSCredential{"operator": {URL: url, User: coreUser, Password: b.core}}
 	for dept, password := range b.readers {
-		list[dept] = NATSCredential{url, dept, password, events.ViewStream(dept), ViewConsumer}
+		list[dept] = NATSCredential{URL: url, User: dept, Password: password, Stream: events.ViewStream(dept), Consumer: ViewConsumer}
 	}
 	for name, credential := range list {
 		body, err := json.MarshalIndent(credential, "", "  ")

@@ -1,13 +1,21 @@
 package allinone
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
 
 	"github.com/jieli-bus/jieli/contracts"
+	"github.com/jieli-bus/jieli/services/internal/chassis/bus"
 )
 
 // BrokerNode is one server of a broker of its own.
@@ -41,7 +49,7 @@ func WriteBroker(dir string, nodes []BrokerNode, tls *BrokerTLS) (files []string
 	if err := b.secrets(read, names); err != nil {
 		return nil, err
 	}
-	system, err := read("system.nats")
+	system, err := read(systemUser + ".nats")
 	if err != nil {
 		return nil, err
 	}
@@ -50,17 +58,96 @@ func WriteBroker(dir string, nodes []BrokerNode, tls *BrokerTLS) (files []string
 			return nil, err
 		}
 	}
-	// The system account is the server's own: the nodes speak of their state in it.
-	accounts := strings.Replace(b.accounts(names), "accounts {\n", fmt.Sprintf("system_account: SYS\naccounts {\n  SYS { users: [ { user: system, password: %q } ] }\n", system), 1)
+	if err := b.writeAccounts(credentials, names, system); err != nil {
+		return nil, err
+	}
 	for _, n := range nodes {
 		path := filepath.Join(dir, n.Name+".conf")
-		if err := os.WriteFile(path, []byte(n.text(nodes, tls)+accounts), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte(n.text(nodes, tls)+"include credentials/"+accountsFile+"\n"), 0o600); err != nil {
 			return nil, fmt.Errorf("allinone: broker: %w", err)
 		}
 		files = append(files, path)
 	}
 	return files, nil
 }
+
+// accountsFile in the shared credentials is what all nodes include: the accounts, which grow with the parties.
+const accountsFile = "accounts.conf"
+
+// writeAccounts writes the accounts of a broker elsewhere, with those of the parties that have credentials now.
+func (b *broker) writeAccounts(credentials string, departments []string, system string) error {
+	parties, err := (&directory{credentials: credentials}).parties()
+	if err != nil {
+		return err
+	}
+	// The system account is the server's own: the nodes speak of their state in it.
+	text := strings.Replace(b.accounts(departments, parties), "accounts {\n", fmt.Sprintf("system_account: SYS\naccounts {\n  SYS { users: [ { user: %s, password: %q } ] }\n", systemUser, system), 1)
+	path := filepath.Join(credentials, accountsFile)
+	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+		return fmt.Errorf("allinone: broker: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil { // a node that starts now reads the whole of one of them
+		return fmt.Errorf("allinone: broker: %w", err)
+	}
+	return nil
+}
+
+// systemUser may ask the nodes of a broker elsewhere to read their configuration again.
+const systemUser = "system"
+
+// reloadElsewhere writes the accounts anew and has every node that can be reached read them. Nodes that do not share the folder of
+// credentials read what they have; whoever runs them brings them the file.
+func (b *broker) reloadElsewhere(ctx context.Context, d *directory, departments []string, log zerolog.Logger) error {
+	system, err := d.secret(systemUser + ".nats")
+	if err != nil {
+		return err
+	}
+	if err := b.writeAccounts(d.credentials, departments, system); err != nil {
+		return err
+	}
+	conn, err := b.connect(ctx, systemUser, systemUser, system, &bus.ConnCounters{}, log)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	nodes, err := conn.SubscribeSync(conn.NewRespInbox())
+	if err == nil {
+		err = conn.PublishRequest("$SYS.REQ.SERVER.PING.IDZ", nodes.Subject, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("allinone: broker: %w", err)
+	}
+	for wait := nodesFirst; ; wait = nodesNext {
+		m, err := nodes.NextMsg(wait)
+		if errors.Is(err, nats.ErrTimeout) && wait == nodesNext {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("allinone: broker: its nodes do not answer: %w", err)
+		}
+		var node struct {
+			ID string `json:"id"`
+		}
+		if err := json.Unmarshal(m.Data, &node); err != nil || node.ID == "" {
+			return fmt.Errorf("allinone: broker: a node answers %.200q", m.Data)
+		}
+		for range reloads {
+			answer, err := conn.RequestWithContext(ctx, "$SYS.REQ.SERVER."+node.ID+".RELOAD", nil)
+			if err != nil {
+				return fmt.Errorf("allinone: broker: reload of %s: %w", node.ID, err)
+			}
+			if strings.Contains(string(answer.Data), `"error"`) {
+				return fmt.Errorf("allinone: broker: reload of %s: %.300s", node.ID, answer.Data)
+			}
+		}
+	}
+}
+
+// Nodes answer a ping together: the first soon, the others right behind it.
+const (
+	nodesFirst = 5 * time.Second
+	nodesNext  = time.Second / 2
+)
 
 func (n *BrokerNode) text(nodes []BrokerNode, tls *BrokerTLS) string {
 	var c strings.Builder

@@ -21,17 +21,23 @@ import (
 	"github.com/jieli-bus/jieli/services/portal"
 )
 
-// tokens are the bearer tokens of the data directory, compared by their hashes.
-type tokens map[[sha256.Size]byte]string
-
-// Lookup implements webapi.Tokens.
-func (t tokens) Lookup(token string) (string, bool) {
-	principal, ok := t[sha256.Sum256([]byte(token))]
-	return principal, ok
+// tokens are the bearer tokens of the operator and the departments, compared by their hashes, and those of parties, which come and go.
+type tokens struct {
+	fixed map[[sha256.Size]byte]string
+	dir   *directory
 }
 
-func (s *System) tokens() (tokens, error) {
-	t := make(tokens)
+// Lookup implements webapi.Tokens.
+func (t *tokens) Lookup(token string) (string, bool) {
+	if principal, ok := t.fixed[sha256.Sum256([]byte(token))]; ok {
+		return principal, true
+	}
+	party, ok := t.dir.partyOfToken(token)
+	return "party:" + party, ok
+}
+
+func (s *System) tokens() (*tokens, error) {
+	t := &tokens{make(map[[sha256.Size]byte]string), s.dir}
 	names := []string{webapi.OperatorPrincipal}
 	for _, d := range s.departments {
 		names = append(names, d.ID)
@@ -41,7 +47,7 @@ func (s *System) tokens() (tokens, error) {
 		if err != nil {
 			return nil, err
 		}
-		t[sha256.Sum256([]byte(token))] = name
+		t.fixed[sha256.Sum256([]byte(token))] = name
 	}
 	return t, nil
 }
@@ -72,6 +78,8 @@ func (s *System) serveHTTP() error {
 		routes = append(routes,
 			webapi.Route{Pattern: "POST /v1/verify", Handle: s.handleVerify, Stream: true},
 			webapi.Route{Pattern: "POST /v1/rebuild", Handle: s.handleRebuild, Stream: true},
+			webapi.Route{Pattern: "POST /v1/parties/{id}/credentials", Handle: s.handleCredentials},
+			webapi.Route{Pattern: "DELETE /v1/parties/{id}/credentials", Handle: s.handleCredentials},
 		)
 	}
 	handler, err := webapi.New(webapi.Config{

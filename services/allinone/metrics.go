@@ -111,7 +111,7 @@ func (w watched) ask(ctx context.Context, gauge func(d *prometheus.Desc, v float
 	if err != nil {
 		return err
 	}
-	for _, v := range s.views { // each in its department's account
+	for _, v := range s.departmentViews() { // each in its department's account
 		size, err := v.Size(ctx)
 		if err != nil {
 			return err
@@ -200,9 +200,7 @@ func (s *System) written() []*ledger.Derived {
 		}
 	}
 	if held, ok := s.held["views"]; ok && held.Load() {
-		for _, v := range s.views {
-			list = append(list, v)
-		}
+		list = append(list, s.departmentViews()...)
 	}
 	return list
 }

@@ -43,7 +43,7 @@ func (s *System) openParts(ctx context.Context) (grants []contracts.Grant, err e
 		return nil, err
 	}
 	// A connection for each kind of traffic: what must be quick does not queue behind what is big.
-	for name, conn := range map[string]**nats.Conn{"core": &s.conn, "commands": &s.commands, "followers": &s.followers, "events": &s.writing} {
+	for name, conn := range map[string]**nats.Conn{"core": &s.conn, "commands": &s.commands, "followers": &s.followers, "events": &s.writing, "ingress": &s.ingress} {
 		err := s.tillReached(ctx, func(ctx context.Context) (err error) {
 			*conn, err = s.connect(ctx, name, coreUser, s.broker.core)
 			return err
@@ -100,12 +100,27 @@ const (
 
 func (s *System) connect(ctx context.Context, name, user, password string) (*nats.Conn, error) {
 	counters := &bus.ConnCounters{}
-	conn, err := s.broker.connect(ctx, name, user, password, counters, s.options.Log)
+	conn, err := s.dial(ctx, name, user, password, counters)
 	if err == nil {
-		s.conns = append(s.conns, conn)
 		s.connections[name] = connection{counters, conn.IsConnected}
 	}
 	return conn, err
+}
+
+// dial opens a connection that Close closes.
+func (s *System) dial(ctx context.Context, name, user, password string, counters *bus.ConnCounters) (*nats.Conn, error) {
+	conn, err := s.broker.connect(ctx, name, user, password, counters, s.options.Log)
+	if err != nil {
+		return nil, err
+	}
+	s.ending.Lock()
+	defer s.ending.Unlock()
+	if s.ended {
+		conn.Close()
+		return nil, nats.ErrConnectionClosed
+	}
+	s.conns = append(s.conns, conn)
+	return conn, nil
 }
 
 func (s *System) openStore(ctx context.Context) (store.Store, error) {
@@ -147,18 +162,11 @@ func (s *System) openStreams(ctx context.Context) (err error) {
 		if !s.options.has("sharing") && !s.options.has("portal") {
 			break
 		}
-		conn := s.viewing[dept.ID]
-		if conn == nil { // not yet, by an attempt before
-			if conn, err = s.connect(ctx, "view-"+dept.ID, dept.ID+"-"+viewWriter, s.broker.writers[dept.ID]); err != nil {
-				return err
-			}
-			s.viewing[dept.ID] = conn
-		}
 		tasks = append(tasks, func() error {
-			d, err := ledger.OpenDerived(ctx, conn, conn, events.ViewStream(dept.ID), "what "+dept.NameEN+" may see", "jieli.view."+dept.ID+".>")
-			mu.Lock()
-			defer mu.Unlock()
-			s.views[dept.ID] = d
+			d, err := s.openView(ctx, dept.ID)
+			if err == nil {
+				s.views.add(dept.ID, d)
+			}
 			return err
 		})
 	}

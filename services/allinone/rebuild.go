@@ -79,15 +79,21 @@ func (s *System) remakeEvents(ctx context.Context, to map[string]uint64, progres
 
 // remakeViews deletes all views before one is filled: the pump reads the sources once for all of them.
 func (s *System) remakeViews(ctx context.Context, to map[string]uint64, progress func(step string, done, total int)) error {
-	noted := make([][]ledger.Durable, len(s.departments))
-	for i, dept := range s.departments {
-		progress("view "+dept.ID, i, len(s.departments))
-		var err error
-		if noted[i], err = s.views[dept.ID].Durables(ctx); err != nil {
+	recipients, err := s.recipients()
+	if err != nil {
+		return err
+	}
+	noted, list := make([][]ledger.Durable, len(recipients)), make([]*ledger.Derived, len(recipients))
+	for i, recipient := range recipients {
+		progress("view "+recipient, i, len(recipients))
+		if list[i], err = s.views.of(ctx, recipient); err != nil {
 			return err
 		}
-		if err := s.views[dept.ID].Delete(ctx); err != nil {
-			return fmt.Errorf("allinone: rebuild: view of %s: %w", dept.ID, err)
+		if noted[i], err = list[i].Durables(ctx); err != nil {
+			return err
+		}
+		if err := list[i].Delete(ctx); err != nil {
+			return fmt.Errorf("allinone: rebuild: view of %s: %w", recipient, err)
 		}
 	}
 	if err := s.tell(); err != nil {
@@ -96,8 +102,8 @@ func (s *System) remakeViews(ctx context.Context, to map[string]uint64, progress
 	if err := s.pumpComplete(ctx, to); err != nil {
 		return fmt.Errorf("allinone: rebuild: %w", err)
 	}
-	for i, dept := range s.departments {
-		if err := s.views[dept.ID].Restore(ctx, noted[i]); err != nil {
+	for i := range list {
+		if err := list[i].Restore(ctx, noted[i]); err != nil {
 			return err
 		}
 	}

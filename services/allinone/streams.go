@@ -3,7 +3,6 @@ package allinone
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -15,7 +14,7 @@ import (
 // streams lets callers follow views and, for the operator, all events. A cursor is the last origin of every source that the
 // caller has seen, "demand:1234:0,match:88:2": it means the same after a view has been written anew.
 type streams struct {
-	views  map[string]*ledger.Derived
+	views  *views
 	events map[string]*ledger.Derived
 }
 
@@ -51,10 +50,12 @@ func (s *streams) Follow(ctx context.Context, view, at string, visit func(cursor
 		for _, context := range events.Contexts {
 			sources = append(sources, s.events[context])
 		}
-	} else if stream, ok := s.views[view]; ok {
-		sources = append(sources, stream)
 	} else {
-		return events.ErrNotFound.Refusef("/view", "没有视图 %s", "there is no view %s", strconv.Quote(view))
+		stream, err := s.views.of(ctx, view)
+		if err != nil {
+			return err
+		}
+		sources = append(sources, stream)
 	}
 	seen, fresh := make(cursor), at == ""
 	if at != "" && at != "0" {
@@ -77,7 +78,7 @@ func (s *streams) Follow(ctx context.Context, view, at string, visit func(cursor
 	}
 	var running sync.WaitGroup
 	if fresh { // what comes between here and the first message follows a reconnect with this cursor
-		if err := s.newest(ctx, view, seen); err != nil {
+		if err := s.newest(ctx, view, sources[0], seen); err != nil {
 			return err
 		}
 		if err := visit(seen.String(), nil); err != nil {
@@ -120,11 +121,11 @@ func (s *streams) Follow(ctx context.Context, view, at string, visit func(cursor
 }
 
 // newest fills a cursor with the last place of every source that a view holds.
-func (s *streams) newest(ctx context.Context, view string, seen cursor) error {
+func (s *streams) newest(ctx context.Context, view string, own *ledger.Derived, seen cursor) error {
 	for _, context := range events.Contexts {
 		stream, subject := s.events[context], "jieli.event."+context+".>"
 		if view != app.OperatorView {
-			stream, subject = s.views[view], "jieli.view."+view+"."+context+".>"
+			stream, subject = own, "jieli.view."+view+"."+context+".>"
 		}
 		last, found, err := stream.LastOf(ctx, subject)
 		if err != nil {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -43,7 +42,8 @@ type System struct {
 	commands    *nats.Conn
 	followers   *nats.Conn            // readers of ledgers and events
 	writing     *nats.Conn            // the EVENTS streams
-	viewing     map[string]*nats.Conn // the VIEW streams, by department
+	viewing     map[string]*nats.Conn // the VIEW streams, by recipient
+	ingress     *nats.Conn            // what parties send
 	conns       []*nats.Conn          // all of them, in the order they were made
 	jet         *ledger.JetStream
 	vault       *ledger.Vault
@@ -55,7 +55,7 @@ type System struct {
 	logs        map[string]ledger.Log
 	created     []time.Time                // of the ledgers, in the order of events.Contexts
 	derived     map[string]*ledger.Derived // EVENTS streams, by context
-	views       map[string]*ledger.Derived // VIEW streams, by department
+	views       *views                     // VIEW streams, by recipient
 	relays      map[string]*ledger.Relay
 	projectors  map[string]*app.Projector
 	keepers     map[string]*ledger.Keeper // by context, of those written here
@@ -77,7 +77,7 @@ type System struct {
 	background  context.Context // ends what only derives: relays, projections, views, matching, HTTP
 	cancel      context.CancelFunc
 	running     sync.WaitGroup
-	ending      sync.Mutex // over ended
+	ending      sync.Mutex // over ended, conns and viewing
 	ended       bool       // nothing may begin any more
 	closing     sync.Once
 	closed      error
@@ -109,7 +109,8 @@ func Start(ctx context.Context, o Options) (*System, error) {
 func fresh(o Options) *System {
 	o.setDefaults()
 	s := &System{options: o, started: time.Now().UTC(), registry: prometheus.NewRegistry(),
-		viewing: make(map[string]*nats.Conn), logs: make(map[string]ledger.Log), derived: make(map[string]*ledger.Derived), views: make(map[string]*ledger.Derived), relays: make(map[string]*ledger.Relay), projectors: make(map[string]*app.Projector), keepers: make(map[string]*ledger.Keeper), held: make(map[string]*atomic.Bool), connections: make(map[string]connection)}
+		viewing: make(map[string]*nats.Conn), logs: make(map[string]ledger.Log), derived: make(map[string]*ledger.Derived), relays: make(map[string]*ledger.Relay), projectors: make(map[string]*app.Projector), keepers: make(map[string]*ledger.Keeper), held: make(map[string]*atomic.Bool), connections: make(map[string]connection)}
+	s.views = &views{open: s.openView, list: make(map[string]*ledger.Derived)}
 	s.background, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -142,6 +143,9 @@ func (s *System) start(ctx context.Context) error {
 	if err := s.serveHTTP(); err != nil {
 		return err
 	}
+	if err := s.serveIngress(); err != nil {
+		return err
+	}
 	if s.broker.listening {
 		if err := s.broker.writeCredentials(s.dir); err != nil {
 			return err
@@ -160,9 +164,6 @@ func (s *System) assemble() error {
 	lookup := &app.Documents{Store: s.store, Waiter: s.waiter, Logs: s.logs, Partitions: s.options.Partitions}
 	s.pump = sharing.NewPump(s.logs["sharing"], s.derived, s.options.Log)
 	s.pump.Trail = s.trail("sharing", "view")
-	for _, dept := range s.departments {
-		s.pump.Views = append(s.pump.Views, &sharing.View{Department: dept.ID, Stream: s.views[dept.ID], Ready: s.viewConsumer(dept.ID)})
-	}
 	s.matcher = newMatching(s)
 	s.streams = &streams{views: s.views, events: s.derived}
 	bonds, err := bond.New(bond.Deps{Lookup: lookup, Rules: contracts.Rules()})
@@ -184,15 +185,6 @@ func (s *System) assemble() error {
 		sharing.New(s.cuts),
 	}
 	return nil
-}
-
-// viewConsumer makes the one durable consumer through which a department reads its view.
-func (s *System) viewConsumer(dept string) func(ctx context.Context) error {
-	return func(ctx context.Context) error {
-		return s.views[dept].EnsureConsumer(ctx, jetstream.ConsumerConfig{
-			Durable: ViewConsumer, Description: "the department reads its view through this consumer", AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 10_000,
-		})
-	}
 }
 
 // serveLedgers starts the writers and waits until every partition has one.
@@ -391,7 +383,10 @@ func (s *System) close(ctx context.Context) error {
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 	}
-	for _, conn := range s.conns {
+	s.ending.Lock()
+	conns := s.conns
+	s.ending.Unlock()
+	for _, conn := range conns {
 		conn.Close()
 	}
 	errs = append(errs, s.traces.Close(ctx))

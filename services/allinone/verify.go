@@ -89,8 +89,10 @@ type verification struct {
 	progress  func(step string, done, total int)
 	to        map[string]uint64 // by context: the sequence up to which everything is compared
 	wantEvent map[string]*chain
-	wantView  map[[2]string]*chain // department, context
+	wantView  map[[2]string]*chain // recipient, context
 	policies  map[string]*sharing.Policy
+
+	recipients []string // who has a view
 }
 
 func (v *verification) violation(invariant, where, what string) {
@@ -110,6 +112,10 @@ func (s *System) Verify(ctx context.Context, progress func(step string, done, to
 	v := &verification{s: s, progress: progress, to: make(map[string]uint64), wantEvent: make(map[string]*chain), wantView: make(map[[2]string]*chain), policies: make(map[string]*sharing.Policy)}
 	v.report = Report{Ledgers: make(map[string]LedgerReport), Views: make(map[string]int), Violations: []Violation{}}
 	started := time.Now()
+	var err error
+	if v.recipients, err = s.recipients(); err != nil {
+		return nil, err
+	}
 	for context, log := range s.logs {
 		info, err := log.Info(ctx)
 		if err != nil {
@@ -141,9 +147,9 @@ func (s *System) Verify(ctx context.Context, progress func(step string, done, to
 	if err := s.pumpComplete(ctx, v.to); err != nil {
 		return nil, err
 	}
-	for i, dept := range s.departments {
-		progress("view "+dept.ID, i, len(s.departments))
-		if err := v.view(ctx, dept.ID); err != nil {
+	for i, recipient := range v.recipients {
+		progress("view "+recipient, i, len(v.recipients))
+		if err := v.view(ctx, recipient); err != nil {
 			return nil, err
 		}
 	}
@@ -157,16 +163,16 @@ func (v *verification) ledger(ctx context.Context, service app.Service) error {
 	name := service.Machine.Context()
 	want := &chain{}
 	v.wantEvent[name] = want
-	for _, dept := range v.s.departments {
-		v.wantView[[2]string{dept.ID, name}] = &chain{}
+	for _, recipient := range v.recipients {
+		v.wantView[[2]string{recipient, name}] = &chain{}
 	}
 	a := &ledger.Auditor{Machine: service.Machine, Violation: v.violation, Event: func(e *events.Event, origin events.Position) error {
 		if origin.Sequence > v.to[name] { // read on only to compare with a read model that has moved on
 			return nil
 		}
 		want.add(events.EventSubject(e), e, origin)
-		for _, dept := range v.s.departments {
-			policy := v.policies[dept.ID]
+		for _, recipient := range v.recipients {
+			policy := v.policies[recipient]
 			if policy == nil || !slices.Contains(sharing.Sources, name) {
 				continue
 			}
@@ -175,7 +181,7 @@ func (v *verification) ledger(ctx context.Context, service app.Service) error {
 				return err
 			}
 			if may {
-				v.wantView[[2]string{dept.ID, name}].add(events.ViewSubject(dept.ID, view), view, origin)
+				v.wantView[[2]string{recipient, name}].add(events.ViewSubject(recipient, view), view, origin)
 			}
 		}
 		return nil
@@ -362,7 +368,11 @@ func (v *verification) view(ctx context.Context, dept string) error {
 	for _, context := range events.Contexts {
 		have[context] = &chain{}
 	}
-	err := v.s.views[dept].Range(ctx, func(m *ledger.Message) error {
+	stream, err := v.s.views.of(ctx, dept)
+	if err != nil {
+		return err
+	}
+	err = stream.Range(ctx, func(m *ledger.Message) error {
 		if m.Origin.Sequence <= v.to[m.Origin.Context] {
 			have[m.Origin.Context].add(m.Subject, &m.Event, m.Origin)
 		}

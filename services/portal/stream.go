@@ -10,6 +10,7 @@ import (
 
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
+	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 	"github.com/jieli-bus/jieli/services/internal/chassis/webapi"
 )
 
@@ -46,6 +47,9 @@ func readRequest(r *http.Request) (*request, error) {
 	query := r.URL.Query()
 	principal := webapi.Principal(r.Context())
 	q := &request{view: query.Get("view"), types: query["type"], subject: query.Get("subject"), cursor: r.Header.Get("Last-Event-ID")}
+	if party, ok := step.Actor(principal).Party(); ok {
+		principal = party
+	}
 	if q.view == "" {
 		q.view = principal
 		if principal == webapi.OperatorPrincipal {
@@ -56,7 +60,7 @@ func readRequest(r *http.Request) (*request, error) {
 	case len(query["view"]) > 1 || len(query["subject"]) > 1 || len(q.types) > TypesMax:
 		return nil, events.ErrMalformed.Refuse("", "查询参数重复或过多", "a query parameter is repeated, or there are too many")
 	case principal != webapi.OperatorPrincipal && principal != q.view:
-		return nil, events.ErrForbidden.Refuse("", "部门只能读取本部门的视图", "a department may read its own view only")
+		return nil, events.ErrForbidden.Refuse("", "只能读取本部门或本机构的视图", "a department or party may read its own view only")
 	case !events.ValidID(q.view):
 		return nil, events.ErrID.Refuse("", "视图名称含有不允许的字符", "the view has characters that are not allowed")
 	case query.Has("subject") && !events.ValidID(q.subject):

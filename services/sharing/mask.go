@@ -51,6 +51,21 @@ func NewPolicy(d *Department) *Policy {
 	return p
 }
 
+// first is the sequence of a ledger with which the policy begins to show anything of a context; ok is false where it never does.
+func (p *Policy) first(context string) (sequence uint64, ok bool) {
+	for typ, rules := range p.byType {
+		if of, _ := events.SplitType(typ); of != context {
+			continue
+		}
+		for _, r := range rules {
+			if start := r.starts[context]; !ok || start < sequence {
+				sequence, ok = start, true
+			}
+		}
+	}
+	return sequence, ok
+}
+
 // PolicyOf compiles a department's document.
 func PolicyOf(doc []byte) (*Policy, error) {
 	var d Department
@@ -92,10 +107,20 @@ func (r *rule) governs(e *events.Event, origin events.Position) bool {
 func (p *Policy) View(e *events.Event, origin events.Position) (*events.Event, bool, error) {
 	var union *tree
 	var grants []string
-	amount := false
+	amount, payload := false, e.Data
 	for _, r := range p.byType[e.Type] {
 		if !r.governs(e, origin) {
 			continue
+		}
+		if r.grant.Own {
+			mine, named, err := own(payload, p.department)
+			if err != nil {
+				return nil, false, fmt.Errorf("sharing: payload of event %s: %w", e.ID, err)
+			}
+			if !named {
+				continue
+			}
+			payload = mine // for the other grants too: their fields join these
 		}
 		grants = append(grants, r.grant.Grant.Grant)
 		amount = amount || r.amount
@@ -108,7 +133,7 @@ func (p *Policy) View(e *events.Event, origin events.Position) (*events.Event, b
 	if union == nil {
 		return nil, false, nil
 	}
-	data, err := union.cut(make([]byte, 0, len(e.Data)), e.Data)
+	data, err := union.cut(make([]byte, 0, len(payload)), payload)
 	if err != nil {
 		return nil, false, fmt.Errorf("sharing: payload of event %s: %w", e.ID, err)
 	}

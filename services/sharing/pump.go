@@ -46,10 +46,11 @@ func (p *Pump) At(source string) uint64 {
 type Pump struct {
 	Grants ledger.Log                 // the ledger of context sharing
 	Events map[string]*ledger.Derived // the EVENTS streams, by context
-	Views  []*View
-	Trail  *trace.Trail // may be nil
+	Views  []*View                    // once it runs: by Add
+	Trail  *trace.Trail               // may be nil
 	Log    zerolog.Logger
 
+	written  []*View // those of Views that this run has opened
 	loop     ledger.Loop
 	mu       sync.Mutex // held while one event is written to the views
 	policies map[string]*Policy
@@ -66,9 +67,6 @@ type Pump struct {
 
 var errRewrite = errors.New("sharing: a grant governs events that are written already; the view is written anew")
 
-// standstillMax is how long writing may wait for a grant change to be decided.
-const standstillMax = 2 * time.Second
-
 // Run writes views until ctx ends. After a failure it looks what each view holds and goes on behind that.
 func (p *Pump) Run(ctx context.Context) error {
 	return p.loop.Run(ctx, p.Log.With().Str("part", "views").Logger(), p.once)
@@ -78,6 +76,18 @@ func (p *Pump) Run(ctx context.Context) error {
 func (p *Pump) Restart() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.loop.Restart()
+	p.done = make(map[string]uint64)
+}
+
+// Add gives the pump one more view to write; it begins anew with it. A recipient that has one keeps it.
+func (p *Pump) Add(v *View) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if slices.ContainsFunc(p.Views, func(have *View) bool { return have.Department == v.Department }) {
+		return
+	}
+	p.Views = append(slices.Clone(p.Views), v)
 	p.loop.Restart()
 	p.done = make(map[string]uint64)
 }
@@ -124,7 +134,10 @@ func (p *Pump) Complete(ctx context.Context, source string, sequence uint64) err
 const flushPause = 20 * time.Millisecond
 
 func (p *Pump) flush(ctx context.Context) error {
-	for _, v := range p.Views {
+	p.mu.Lock()
+	written := p.written
+	p.mu.Unlock()
+	for _, v := range written {
 		if err := v.Stream.Flush(ctx); err != nil {
 			return err
 		}
@@ -141,7 +154,7 @@ func (p *Pump) once(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	failed := make(chan error, len(Sources)+len(p.Views)+1)
+	failed := make(chan error, len(Sources)+len(p.written)+1)
 	run := func(f func() error) {
 		running.Add(1)
 		go func() {
@@ -149,7 +162,7 @@ func (p *Pump) once(ctx context.Context) error {
 			failed <- f()
 		}()
 	}
-	for _, v := range p.Views { // a lost append must not wait for the next event to be noticed
+	for _, v := range p.written { // a lost append must not wait for the next event to be noticed
 		watched, release := v.Stream.UntilFailed(ctx)
 		run(func() error {
 			<-watched.Done()
@@ -194,9 +207,10 @@ func (p *Pump) open(ctx context.Context) error {
 	if p.opening == nil {
 		p.opening = make(chan struct{})
 	}
+	views := p.Views
 	p.policies, p.depts, p.read, p.done, p.grantTip = make(map[string]*Policy), make(map[string]*Department), make(map[string]uint64), make(map[string]uint64), 0
 	p.mu.Unlock()
-	for _, v := range p.Views {
+	for _, v := range views {
 		if rewrite[v.Department] {
 			if err := v.Stream.Delete(ctx); err != nil {
 				return err
@@ -219,27 +233,44 @@ func (p *Pump) open(ctx context.Context) error {
 			return fmt.Errorf("sharing: view of %s: %w", v.Department, err)
 		}
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.written = views
 	return nil
 }
 
 // start is the sequence of the EVENTS stream behind which a source must be read: nothing that any view lacks is skipped.
-// A view that sees nothing of a source makes it read from the beginning; that is cheap beside missing something.
+// A view that has nothing of a source needs it from where its grants begin; one that is granted nothing of it does not ask for it.
 func (p *Pump) start(ctx context.Context, source string) (uint64, error) {
-	oldest, have := events.Position{}, true
+	var oldest events.Position
+	asked := false
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, v := range p.Views {
-		stored, ok := v.stored[source]
-		have = have && ok
-		p.read[source] = max(p.read[source], stored.Sequence)
-		if i == 0 || stored.Less(oldest) {
-			oldest = stored
+	for _, v := range p.written {
+		from, ok := v.stored[source]
+		p.read[source] = max(p.read[source], from.Sequence)
+		if !ok {
+			policy := p.policies[v.Department]
+			if policy == nil {
+				continue
+			}
+			first, granted := policy.first(source)
+			if !granted {
+				continue
+			}
+			if from = (events.Position{Context: source}); first > 0 {
+				from.Sequence = first - 1
+			}
+		}
+		if !asked || from.Less(oldest) {
+			oldest, asked = from, true
 		}
 	}
-	if !have {
+	if oldest.Sequence == 0 {
 		return 0, nil
 	}
-	p.done[source] = oldest.Sequence
+	// What is skipped counts as read: a grant that comes now must not govern it.
+	p.read[source], p.done[source] = max(p.read[source], oldest.Sequence), oldest.Sequence
 	p.moved()
 	return p.Events[source].SequenceOf(ctx, oldest)
 }
@@ -359,7 +390,7 @@ func (p *Pump) write(ctx context.Context, source string, m *ledger.Message) erro
 	if err := ctx.Err(); err != nil { // restarted meanwhile
 		return err
 	}
-	for _, v := range p.Views {
+	for _, v := range p.written {
 		policy := p.policies[v.Department]
 		if stored, ok := v.stored[source]; policy == nil || ok && !stored.Less(m.Origin) {
 			continue
@@ -389,52 +420,10 @@ func (p *Pump) write(ctx context.Context, source string, m *ledger.Message) erro
 
 // settle tells every view that nothing more comes at once. The lock is held.
 func (p *Pump) settle() error {
-	for _, v := range p.Views {
+	for _, v := range p.written {
 		if err := v.Stream.Settle(); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// Cuts makes writing stand still and returns, for every source, the first commit that is not yet in any view. Writing
-// goes on when the next grant change has been applied, or after standstillMax. A change that comes later than that is still
-// right: it finds its cut overtaken and has the view written anew. While the views are being opened, which makes them count as empty,
-// it waits; an error is ctx's, or a refusal after standstillMax.
-func (p *Pump) Cuts(ctx context.Context) ([]events.Cut, error) {
-	late := time.NewTimer(standstillMax)
-	defer late.Stop()
-	p.mu.Lock()
-	for p.opening != nil {
-		opening := p.opening
-		p.mu.Unlock()
-		select {
-		case <-opening:
-		case <-late.C:
-			return nil, events.ErrUnavailable.Refuse("", "部门视图正在重新打开，请稍后重试", "the departments' views are being opened again; try again later")
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		p.mu.Lock()
-	}
-	defer p.mu.Unlock()
-	if p.gate == nil {
-		gate := make(chan struct{})
-		p.gate = gate
-		time.AfterFunc(standstillMax, func() {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			if p.gate == gate {
-				close(gate)
-				p.gate = nil
-			}
-		})
-	}
-	var list []events.Cut
-	for _, source := range Sources {
-		if sequence := p.read[source]; sequence > 0 {
-			list = append(list, events.Cut{Context: source, Sequence: sequence + 1})
-		}
-	}
-	return list, nil
 }

@@ -95,6 +95,19 @@ func (c *Client) Get(ctx context.Context, path, position string, into any) error
 	if position != "" {
 		req.Header.Set("Jieli-Position", position)
 	}
+	return c.document(req, into)
+}
+
+// Call makes a request that is no command and reads the document it is answered with.
+func (c *Client) Call(ctx context.Context, method, path string, body []byte, into any) error {
+	req, err := c.request(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	return c.document(req, into)
+}
+
+func (c *Client) document(req *http.Request, into any) error {
 	body, resp, err := c.send(req)
 	if err != nil {
 		return err
@@ -110,7 +123,7 @@ func (c *Client) Get(ctx context.Context, path, position string, into any) error
 		return nil
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("%s answered %s with a body that cannot be read: %w", c.base, path, err)
+		return fmt.Errorf("%s answered %s with a body that cannot be read: %w", c.base, req.URL.Path, err)
 	}
 	return nil
 }

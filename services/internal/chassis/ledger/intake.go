@@ -244,11 +244,11 @@ func (t *intake) refuse(r *Request, err error) {
 	if r.Respond != nil {
 		r.Respond(problemBody(&copied))
 	}
-	t.broker.Audit(auditOf(&r.Event, t.context, t.clock.Now(), &copied))
+	t.broker.Audit(AuditOf(&r.Event, t.context, t.clock.Now(), &copied))
 }
 
-// auditOf is the record of a refusal that no commit holds.
-func auditOf(e *events.Event, context string, now time.Time, p *events.Problem) *Audit {
+// AuditOf is the record of a refusal that no commit holds.
+func AuditOf(e *events.Event, context string, now time.Time, p *events.Problem) *Audit {
 	sum := sha256.Sum256(e.Data)
 	return &Audit{Time: now, Context: context, Command: e.ID, Type: e.Type, Subject: e.Subject, Actor: e.Get(events.ExtActor), Body: hex.EncodeToString(sum[:]), Problem: p}
 }

@@ -288,7 +288,7 @@ func (p *partition) refuseReused(w *pending) {
 	w.answer(problemBody(problem))
 	p.stats.refusal(w.door(), problem)
 	if w.event != nil { // a timer's command has no sender
-		p.broker.Audit(auditOf(w.event, p.machine.Context(), p.clock.Now(), problem))
+		p.broker.Audit(AuditOf(w.event, p.machine.Context(), p.clock.Now(), problem))
 	}
 }
 

@@ -22,6 +22,20 @@ func (a Actor) Party() (id string, ok bool) { return strings.CutPrefix(string(a)
 // User returns the pseudonym of a user actor.
 func (a Actor) User() (id string, ok bool) { return strings.CutPrefix(string(a), "user:") }
 
+// OwnsSource reports whether an event's source may be given by this actor: a party owns /parties/<id> and what is below it, the operator
+// and the system whatever they name.
+func (a Actor) OwnsSource(source string) bool {
+	if a.Trusted() {
+		return true
+	}
+	id, ok := a.Party()
+	if !ok {
+		return false
+	}
+	rest, ok := strings.CutPrefix(source, "/parties/"+id)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
 // Trusted reports whether the actor is the operator or the system itself.
 func (a Actor) Trusted() bool { return a == Operator || a == System }
 

@@ -12,7 +12,7 @@ import (
 
 type principalKey struct{}
 
-// Principal is who speaks: OperatorPrincipal, a department's id, or "" where no credential is asked for (health).
+// Principal is who speaks: OperatorPrincipal, a department's id, "party:<id>", or "" where no credential is asked for (health).
 func Principal(ctx context.Context) string {
 	p, _ := ctx.Value(principalKey{}).(string)
 	return p

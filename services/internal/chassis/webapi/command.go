@@ -41,18 +41,18 @@ func (f *frame) collection(s app.Service) []Route {
 	routes := []Route{
 		{Pattern: "GET " + base, Handle: f.list(context)},
 		{Pattern: "GET " + one, Handle: f.get(context)},
-		{Pattern: "POST " + one + "/{what}", Handle: f.named(context)},
+		{Pattern: "POST " + one + "/{what}", Handle: f.named(context), Parties: true},
 	}
 	if s.Create != "" {
-		routes = append(routes, Route{Pattern: "POST " + base, Handle: f.create(context, s.Create, base)})
+		routes = append(routes, Route{Pattern: "POST " + base, Handle: f.create(context, s.Create, base), Parties: true})
 	}
 	if s.Amend != "" {
-		routes = append(routes, Route{Pattern: "PUT " + one, Handle: func(w http.ResponseWriter, r *http.Request) error {
+		routes = append(routes, Route{Pattern: "PUT " + one, Parties: true, Handle: func(w http.ResponseWriter, r *http.Request) error {
 			return f.command(w, r, s.Amend)
 		}})
 	}
 	if e, ok := erasures[context]; ok {
-		routes = append(routes, Route{Pattern: "DELETE " + one + "/" + e.part, Handle: func(w http.ResponseWriter, r *http.Request) error {
+		routes = append(routes, Route{Pattern: "DELETE " + one + "/" + e.part, Parties: true, Handle: func(w http.ResponseWriter, r *http.Request) error {
 			return f.command(w, r, e.command)
 		}})
 	}
@@ -102,7 +102,7 @@ func badID() error {
 
 // give reads a request, sends its command and answers. base is the collection's path where the command creates.
 func (f *frame) give(w http.ResponseWriter, r *http.Request, typ, base string, address func(id events.UUID, body []byte) (string, []byte)) error {
-	actor, err := actorOf(r.Header)
+	actor, err := actorOf(r.Header, Principal(r.Context()))
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ const (
 	drainMax       = 10 * time.Second // requests under way may take that long once the server is asked to stop
 )
 
-// OperatorPrincipal may do everything. Every other principal is a department's id.
+// OperatorPrincipal may do everything. Every other principal is a department's id, or a party as an actor: "party:<id>".
 const OperatorPrincipal = "operator"
 
 // Waiter waits until a projection has reached a ledger position; store.Waiter implements it.
@@ -45,7 +45,7 @@ var _ Waiter = (*store.Waiter)(nil)
 
 // Tokens knows the bearer tokens.
 type Tokens interface {
-	// Lookup returns OperatorPrincipal or a department's id. It must take the same time for any wrong token.
+	// Lookup returns OperatorPrincipal, a department's id or "party:<id>". It must take the same time for any wrong token.
 	Lookup(token string) (principal string, ok bool)
 }
 
@@ -63,8 +63,10 @@ type Version struct {
 type Route struct {
 	Pattern string // of http.ServeMux with its method: "GET /v1/demands/{id}/recommendations"
 	Handle  func(w http.ResponseWriter, r *http.Request) error
-	// Departments opens the route to department tokens; the handler then checks Principal itself.
+	// Departments opens the route to the tokens of departments and parties; the handler then checks Principal itself.
 	Departments bool
+	// Parties opens it to the tokens of parties alone: a command, whose actor is then the party.
+	Parties bool
 	// Stream says that the answer has no end of its own: the frame lifts the write timeout, does not count it
 	// against RequestsMax, and ends the request's context when the server drains.
 	Stream bool

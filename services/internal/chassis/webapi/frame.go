@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
 
@@ -134,7 +135,11 @@ func (f *frame) serve(w *response, r *http.Request, handler http.Handler) error 
 	if !ok {
 		return f.unmatched(w, r, handler)
 	}
-	if principal != "" && principal != OperatorPrincipal && !s.Departments {
+	switch _, party := step.Actor(principal).Party(); {
+	case principal == "" || principal == OperatorPrincipal || s.Departments:
+	case party && !s.Parties:
+		return events.ErrForbidden.Refuse("", "机构令牌只能发出本机构的命令并读取本机构的视图（/v1/stream）", "a party's token may give its own commands and read its own view (/v1/stream)")
+	case !party:
 		return events.ErrForbidden.Refuse("", "部门令牌只能读取本部门的视图（/v1/stream）", "a department's token may only read its own view (/v1/stream)")
 	}
 	r = r.WithContext(context.WithValue(r.Context(), principalKey{}, principal))

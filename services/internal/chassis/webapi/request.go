@@ -56,15 +56,27 @@ func commandID(h http.Header, actor step.Actor, now time.Time) (events.UUID, err
 	if id, err := events.ParseUUID(key); err == nil && id.Version() == 7 {
 		return id, nil
 	}
-	return events.DeriveUUID("idempotency-key", string(actor), key), nil
+	return DerivedID(actor, key), nil
 }
 
-// actorOf reads who gives the command. Only the operator may speak for others, and nobody for the system.
-func actorOf(h http.Header) (step.Actor, error) {
+// DerivedID is the id of the command that an actor gave under a key of its own making.
+func DerivedID(actor step.Actor, key string) events.UUID {
+	return events.DeriveUUID("idempotency-key", string(actor), key)
+}
+
+// actorOf reads who gives the command. Only the operator may speak for others, and nobody for the system; a party speaks for itself.
+func actorOf(h http.Header, principal string) (step.Actor, error) {
+	speaker := step.Operator
+	if _, ok := step.Actor(principal).Party(); ok {
+		speaker = step.Actor(principal)
+	}
 	if len(h[HeaderActor]) == 0 {
-		return step.Operator, nil
+		return speaker, nil
 	}
 	actor := step.Actor(h.Get(HeaderActor))
+	if speaker != step.Operator && actor != speaker {
+		return "", events.ErrForbidden.Refusef("", "本令牌属于 %s，不得代他方操作", "this token belongs to %s, which may not act for another", speaker)
+	}
 	if actor == step.System {
 		return "", events.ErrForbidden.Refuse("", "不得以系统身份发出命令", "nobody may speak as the system")
 	}
