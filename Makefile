@@ -41,10 +41,12 @@ lint: ## formatting, vet, every module by itself, tidy module files, generated f
 	done
 	@$(MAKE) --no-print-directory verify/generate
 
-generate: ## write the code lists again from their sources (needs npm)
-	tools/codegen/generate.sh
+generate: ## write the API description from its routes, and the code lists from their sources (those need npm)
+	$(GO) run ./tools/openapi
+	@if command -v npm >/dev/null 2>&1; then tools/codegen/generate.sh; else echo 'no npm: code lists not generated'; fi
 
-verify/generate: ## fail if a generated file is not what its source gives (skipped without npm)
+verify/generate: ## fail if a generated file is not what its source gives (code lists: skipped without npm)
+	$(GO) run ./tools/openapi -check
 	@if command -v npm >/dev/null 2>&1; then tools/codegen/generate.sh -check; else echo 'no npm: generated code lists not checked'; fi
 
 clean: ## remove what was built

@@ -20,6 +20,8 @@ var (
 	examples embed.FS
 	//go:embed asyncapi.yaml
 	asyncAPI []byte
+	//go:embed openapi.yaml
+	openAPI []byte
 )
 
 // SchemaPrefix begins the $id of every schema: urn:jieli:schema:demand:published:v1 is schemas/demand/published.v1.json.
@@ -48,6 +50,9 @@ func Examples() fs.FS { return sub(examples, "examples") }
 
 // AsyncAPI is the AsyncAPI 3.0 document (YAML) of the channels and messages of the bus.
 func AsyncAPI() []byte { return asyncAPI }
+
+// OpenAPI is the OpenAPI 3.1 document (YAML) of the HTTP face. It is generated from the routes that serve: make generate.
+func OpenAPI() []byte { return openAPI }
 
 // sub narrows an embedded tree to its one folder. It cannot fail: the names are constants of this file.
 func sub(tree embed.FS, folder string) fs.FS {

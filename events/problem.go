@@ -65,6 +65,7 @@ var (
 	ErrTooDeep      = kind("too-deep", 400, "嵌套层数过多", "nested too deeply")
 	ErrDuplicateKey = kind("duplicate-key", 400, "同一对象中字段重复", "a field is repeated in one object")
 	ErrEncoding     = kind("encoding", 400, "编码不是合法的 UTF-8", "the text is not valid UTF-8 or contains NUL")
+	ErrCursor       = kind("cursor", 400, "翻页游标无效，请从第一页重新开始", "the cursor is not valid for this list: start from its first page")
 	ErrHeader       = kind("repeated-header", 400, "报文头重复或非法", "a header is repeated or not allowed")
 	ErrUnknownType  = kind("unknown-type", 400, "未知的事件或命令类型", "unknown event or command type")
 	ErrInternalType = kind("internal-type", 403, "该命令只能由系统内部发出", "only the system itself may give this command")
@@ -90,6 +91,7 @@ var (
 	// State.
 	ErrNotFound     = kind("not-found", 404, "对象不存在", "there is no such thing")
 	ErrExists       = kind("exists", 409, "对象已存在且内容不同", "it exists already with other content")
+	ErrPrecondition = kind("precondition-required", 428, "修改须说明所依据的版本", "an amendment must say which version it is based on")
 	ErrVersion      = kind("version", 412, "版本已变化，请重新读取", "the version has changed; read it again")
 	ErrState        = kind("state", 409, "当前状态不允许此操作", "its state does not allow this")
 	ErrCapacity     = kind("capacity", 409, "剩余额度不足", "not enough capacity is left")

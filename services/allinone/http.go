@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
 	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
+	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 	"github.com/jieli-bus/jieli/services/internal/chassis/webapi"
 	"github.com/jieli-bus/jieli/services/portal"
 )
@@ -61,32 +63,16 @@ func (s *System) serveHTTP() error {
 	if err != nil {
 		return err
 	}
+	cursorKey, err := s.dir.secret("cursor.key")
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", s.options.HTTP)
 	if err != nil {
 		return fmt.Errorf("allinone: HTTP cannot listen on %s (choose another with --http, or end what uses it / 端口被占用，请用 --http 另选): %w", s.options.HTTP, err)
 	}
 	address, _ := listener.Addr().(*net.TCPAddr)
-	var services []app.Service // without the portal there is only what a machine watches: health, metrics
-	var routes []webapi.Route
-	if s.options.has("portal") {
-		services = s.services
-		routes, err = portal.Routes(portal.Config{Streams: s.streams, Matcher: matchQueries{s}, Clock: clock.Real{}, Registry: s.registry, Log: s.options.Log})
-		if err != nil {
-			listener.Close()
-			return err
-		}
-		routes = append(routes,
-			webapi.Route{Pattern: "POST /v1/verify", Handle: s.handleVerify, Stream: true},
-			webapi.Route{Pattern: "POST /v1/rebuild", Handle: s.handleRebuild, Stream: true},
-			webapi.Route{Pattern: "POST /v1/parties/{id}/credentials", Handle: s.handleCredentials},
-			webapi.Route{Pattern: "DELETE /v1/parties/{id}/credentials", Handle: s.handleCredentials},
-		)
-	}
-	handler, err := webapi.New(webapi.Config{
-		Services: services, Commands: s.sender, Store: s.store, Waiter: s.waiter, Tokens: known,
-		Loopback: address != nil && address.IP.IsLoopback(), Ready: s.readiness, Registry: s.registry, Clock: time.Now, Extra: routes, Trace: s.tracer("portal"), Log: s.options.Log,
-		Version: webapi.Version{Version: s.options.Version, Go: runtime.Version(), NATSServer: natsserver.VERSION, StartedAt: s.started, Node: s.node[:8]},
-	})
+	handler, err := s.handler(known, cursorKey, address != nil && address.IP.IsLoopback())
 	if err != nil {
 		listener.Close()
 		return err
@@ -101,6 +87,48 @@ func (s *System) serveHTTP() error {
 		}
 	}()
 	return nil
+}
+
+// handler is the HTTP face.
+func (s *System) handler(known *tokens, cursorKey string, loopback bool) (http.Handler, error) {
+	var services []app.Service // without the portal there is only what a machine watches: health, metrics
+	var routes []webapi.Route
+	if s.options.has("portal") {
+		var err error
+		services = s.services
+		routes, err = portal.Routes(portal.Config{Streams: s.streams, Matcher: matchQueries{s}, Clock: clock.Real{}, Registry: s.registry, Log: s.options.Log})
+		if err != nil {
+			return nil, err
+		}
+		routes = append(routes,
+			webapi.Route{Pattern: "POST /v1/verify", Handle: s.handleVerify, Stream: true, Doc: &verifyDoc},
+			webapi.Route{Pattern: "POST /v1/rebuild", Handle: s.handleRebuild, Stream: true, Doc: &rebuildDoc},
+			webapi.Route{Pattern: "POST /v1/parties/{id}/credentials", Handle: s.handleCredentials, Doc: &credentialsDoc},
+			webapi.Route{Pattern: "DELETE /v1/parties/{id}/credentials", Handle: s.handleCredentials, Doc: &endCredentialsDoc},
+		)
+	}
+	return webapi.New(webapi.Config{
+		Services: services, Commands: s.sender, Store: s.store, Waiter: s.waiter, Tokens: known, Partitions: s.options.Partitions, CursorKey: []byte(cursorKey),
+		Loopback: loopback, Ready: s.readiness, Registry: s.registry, Clock: time.Now, Extra: routes, Trace: s.tracer("portal"), Log: s.options.Log,
+		Version: webapi.Version{Version: s.options.Version, Go: runtime.Version(), NATSServer: natsserver.VERSION, StartedAt: s.started, Node: s.node[:min(8, len(s.node))]},
+	})
+}
+
+// OpenAPI describes the HTTP face of a whole system, as YAML: it is made of the very routes that Start serves.
+func OpenAPI() ([]byte, error) {
+	s := fresh(Options{})
+	defer s.cancel()
+	memory := store.NewMemory()
+	defer memory.Close()
+	s.store, s.waiter = memory, store.NewWaiter(nil)
+	if err := s.assemble(); err != nil {
+		return nil, err
+	}
+	handler, err := s.handler(&tokens{}, strings.Repeat("-", webapi.CursorKeyBytes), false) // answers nobody
+	if err != nil {
+		return nil, err
+	}
+	return webapi.DocumentYAML(handler)
 }
 
 // stopHTTP lets requests under way finish.

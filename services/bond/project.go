@@ -8,7 +8,7 @@ import (
 )
 
 // Index gives the list filters of an application's document: issuer, status, venue, issuer_kind, instrument, currency, region and
-// underwriter.
+// underwriter; and what it is sorted by.
 func Index(doc []byte) ([]store.Index, error) {
 	var b Bond
 	if err := json.Unmarshal(doc, &b); err != nil {
@@ -21,6 +21,9 @@ func Index(doc []byte) ([]store.Index, error) {
 		{Name: "issuer_kind", Value: b.IssuerKind},
 		{Name: "instrument", Value: b.Instrument},
 		{Name: "currency", Value: b.Amount.Currency},
+		store.SortAmount("amount", b.Amount.Currency, b.Amount.Minor),
+		store.SortTime("created", b.CreatedAt),
+		store.SortTime("updated", b.UpdatedAt),
 	}
 	if region := b.attributes().Region; region != "" {
 		index = append(index, store.Index{Name: "region", Value: region})

@@ -34,6 +34,18 @@ func New(deps Deps) (app.Service, error) {
 		Amend:   Amend,
 		Prepare: preparer{deps.Lookup, sets}.prepare,
 		Index:   Index,
+		Noun:    "科技型企业债券申请", NounEN: "technology bond application",
+		Filters: []app.Filter{
+			{Name: "issuer", About: "发行人编号", AboutEN: "id of the issuer", Example: "91330106MA0000015K"},
+			{Name: "issuer_kind", About: "发行人类型", AboutEN: "kind of issuer", Example: "technology_firm"},
+			app.StatusFilter("triaged"),
+			{Name: "venue", About: "发行市场", AboutEN: "venue", Example: "interbank"},
+			{Name: "instrument", About: "金融工具，codes/instruments.json", AboutEN: "instrument, codes/instruments.json", Example: "tech_bond"},
+			{Name: "underwriter", About: "主承销商编号", AboutEN: "id of the underwriter", Example: "broker-1"},
+			app.RegionFilter,
+			app.CurrencyFilter,
+		},
+		Sorts: []string{"created", "updated", "amount"},
 	}, nil
 }
 

@@ -128,7 +128,8 @@ func TestIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"issuer": uscc, "status": "docked", "venue": "interbank", "issuer_kind": "technology_firm", "instrument": "tech_note", "currency": "CNY", "region": "350100", "underwriter": "p-uw"}
+	want := map[string]string{"issuer": uscc, "status": "docked", "venue": "interbank", "issuer_kind": "technology_firm", "instrument": "tech_note", "currency": "CNY", "region": "350100", "underwriter": "p-uw",
+		"amount": "CNY:0000000030000000000", "created": "2026-06-15T04:00:00.000Z", "updated": "2026-06-15T04:00:00.000Z"}
 	for _, i := range list {
 		if want[i.Name] != i.Value {
 			t.Errorf("%s is %q, want %q", i.Name, i.Value, want[i.Name])

@@ -27,6 +27,8 @@ func Index(doc []byte) ([]store.Index, error) {
 		{Name: "region", Value: b.Facts.Region},
 		{Name: "industry", Value: b.Facts.Industry},
 		{Name: "over", Value: strconv.FormatBool(b.Over != nil)},
+		store.SortTime("created", b.CreatedAt),
+		store.SortTime("updated", b.UpdatedAt),
 	}
 	countries := make(map[string]bool, len(b.Contracts))
 	for _, c := range b.Contracts {

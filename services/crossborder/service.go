@@ -31,6 +31,17 @@ func New(deps Deps) (app.Service, error) {
 		Create:  Create,
 		Prepare: preparer{deps.Lookup, sets}.prepare,
 		Index:   Index,
+		Noun:    "跨境融资主体", NounEN: "borrower from abroad",
+		Filters: []app.Filter{
+			{Name: "kind", About: "主体类型", AboutEN: "kind of borrower", Example: "firm"},
+			{Name: "route", About: "跨境融资方式", AboutEN: "route of borrowing", Example: "macro_prudential"},
+			app.StatusFilter("active"),
+			app.RegionFilter,
+			app.IndustryFilter,
+			{Name: "lender_country", About: "未结清合同的债权人所在国家或地区", AboutEN: "country of a lender of an open contract", Example: "HK"},
+			{Name: "over", About: "余额是否超过上限", AboutEN: "whether its balance is above the limit", Example: "true"},
+		},
+		Sorts: []string{"created", "updated"},
 	}, nil
 }
 

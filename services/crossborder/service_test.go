@@ -107,7 +107,8 @@ func TestIndex(t *testing.T) {
 	}
 	want := []store.Index{
 		{Name: "kind", Value: "firm"}, {Name: "route", Value: "macro_prudential"}, {Name: "status", Value: "active"}, {Name: "region", Value: "350100"},
-		{Name: "industry", Value: "C3976"}, {Name: "over", Value: "false"}, {Name: "lender_country", Value: "DE"}, {Name: "lender_country", Value: "HK"},
+		{Name: "industry", Value: "C3976"}, {Name: "over", Value: "false"}, {Name: "created", Value: "2026-06-15T04:00:00.000Z"}, {Name: "updated", Value: "2026-06-15T04:00:00.000Z"},
+		{Name: "lender_country", Value: "DE"}, {Name: "lender_country", Value: "HK"},
 	}
 	if got, err := Index([]byte(dump(t, s))); err != nil || !slices.Equal(got, want) {
 		t.Fatalf("got %v, %v", got, err)
@@ -119,7 +120,7 @@ func TestIndex(t *testing.T) {
 	}
 	s.Over = &Over{Since: "2026-06-15", Used: s.Headroom.Used}
 	got, err := Index([]byte(dump(t, s)))
-	if err != nil || len(got) != 6+countriesMax || got[5].Value != "true" {
+	if err != nil || len(got) != 8+countriesMax || got[5].Value != "true" {
 		t.Fatalf("got %v, %v", got, err)
 	}
 	if _, err := Index(nil); err == nil {

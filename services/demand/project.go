@@ -19,6 +19,9 @@ func Index(doc []byte) ([]store.Index, error) {
 		{Name: "region", Value: d.Region},
 		{Name: "industry", Value: d.Industry},
 		{Name: "currency", Value: d.Amount.Currency},
+		store.SortAmount("amount", d.Amount.Currency, d.Amount.Minor),
+		store.SortTime("created", d.CreatedAt),
+		store.SortTime("updated", d.UpdatedAt),
 	}
 	for _, i := range d.Instruments {
 		index = append(index, store.Index{Name: "instrument", Value: i})

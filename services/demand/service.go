@@ -27,6 +27,16 @@ func New(deps Deps) app.Service {
 		Amend:   Amend,
 		Prepare: (&preparer{Deps: deps, known: make(map[string]knownEnterprise)}).prepare,
 		Index:   Index,
+		Noun:    "融资需求", NounEN: "funding demand",
+		Filters: []app.Filter{
+			{Name: "enterprise", About: "企业编号", AboutEN: "id of the enterprise", Example: "91330106MA0000015K"},
+			app.StatusFilter("open"),
+			{Name: "instrument", About: "金融工具，codes/instruments.json", AboutEN: "instrument, codes/instruments.json", Example: "credit_loan"},
+			app.RegionFilter,
+			app.IndustryFilter,
+			app.CurrencyFilter,
+		},
+		Sorts: []string{"created", "updated", "amount"},
 	}
 }
 

@@ -148,7 +148,8 @@ func TestIndex(t *testing.T) {
 	got, err := Index([]byte(dump(t, s)))
 	want := []store.Index{
 		{Name: "enterprise", Value: uscc}, {Name: "status", Value: "open"}, {Name: "region", Value: "350100"}, {Name: "industry", Value: "C39"},
-		{Name: "currency", Value: "CNY"}, {Name: "instrument", Value: "ip_pledge_loan"}, {Name: "instrument", Value: "vc_equity"},
+		{Name: "currency", Value: "CNY"}, {Name: "amount", Value: "CNY:0000000000000001000"}, {Name: "created", Value: "2026-06-15T04:00:00.000Z"}, {Name: "updated", Value: "2026-06-15T04:00:00.000Z"},
+		{Name: "instrument", Value: "ip_pledge_loan"}, {Name: "instrument", Value: "vc_equity"},
 	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Fatalf("got %v, %v", got, err)

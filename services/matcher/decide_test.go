@@ -143,7 +143,7 @@ func TestMachine(t *testing.T) {
 			}
 		}
 		list, err := indexes(doc)
-		if err != nil || len(list) != 6 {
+		if err != nil || len(list) != 8 {
 			t.Fatalf("indexes %v, %v", list, err)
 		}
 	})

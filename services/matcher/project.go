@@ -14,7 +14,7 @@ func indexes(doc []byte) ([]store.Index, error) {
 	if err := json.Unmarshal(doc, &m); err != nil {
 		return nil, fmt.Errorf("matcher: document: %w", err)
 	}
-	var list []store.Index
+	list := []store.Index{store.SortTime("created", m.CreatedAt), store.SortTime("updated", m.UpdatedAt)}
 	for _, x := range []store.Index{
 		{Name: "enterprise", Value: m.Enterprise},
 		{Name: "region", Value: m.Region},

@@ -36,7 +36,21 @@ func New(deps Deps) (*Service, error) {
 
 // App is the match context for the frame.
 func App() app.Service {
-	return app.Service{Machine: step.NewMachine(Decider()), Path: Path, Index: indexes}
+	return app.Service{
+		Machine: step.NewMachine(Decider()),
+		Path:    Path,
+		Index:   indexes,
+		Noun:    "撮合推荐", NounEN: "recommendation",
+		Filters: []app.Filter{
+			{Name: "enterprise", About: "企业编号", AboutEN: "id of the enterprise", Example: "91330106MA0000015K"},
+			app.RegionFilter,
+			app.IndustryFilter,
+			{Name: "stage", About: "发展阶段，codes/stages.json", AboutEN: "stage of life, codes/stages.json", Example: "growth"},
+			{Name: "instrument", About: "金融工具，codes/instruments.json", AboutEN: "instrument, codes/instruments.json", Example: "credit_loan"},
+			{Name: "matched", About: "是否有推荐的资金供给", AboutEN: "whether an offer is recommended", Example: "true"},
+		},
+		Sorts: []string{"created", "updated"},
+	}
 }
 
 // Matches is a fresh ranking for a demand, with the reasons of each place.

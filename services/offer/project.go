@@ -18,5 +18,8 @@ func Index(doc []byte) ([]store.Index, error) {
 		{Name: "status", Value: o.Status},
 		{Name: "instrument", Value: o.Instrument},
 		{Name: "currency", Value: o.Capacity.Currency},
+		store.SortAmount("amount", o.Capacity.Currency, o.Capacity.Minor),
+		store.SortTime("created", o.CreatedAt),
+		store.SortTime("updated", o.UpdatedAt),
 	}, nil
 }

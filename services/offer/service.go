@@ -26,6 +26,14 @@ func New(deps Deps) app.Service {
 		Amend:   Amend,
 		Prepare: preparer{deps}.prepare,
 		Index:   Index,
+		Noun:    "资金供给", NounEN: "funding offer",
+		Filters: []app.Filter{
+			{Name: "party", About: "机构编号", AboutEN: "id of the institution", Example: "bank-1"},
+			app.StatusFilter("open"),
+			{Name: "instrument", About: "金融工具，codes/instruments.json", AboutEN: "instrument, codes/instruments.json", Example: "credit_loan"},
+			app.CurrencyFilter,
+		},
+		Sorts: []string{"created", "updated", "amount"},
 	}
 }
 

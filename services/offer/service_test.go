@@ -117,7 +117,8 @@ func TestIndex(t *testing.T) {
 	t.Parallel()
 	s, _, _ := play(t, nil, new(uint64), published())
 	got, err := Index([]byte(dump(t, s)))
-	want := []store.Index{{Name: "party", Value: "bank"}, {Name: "status", Value: "open"}, {Name: "instrument", Value: "ip_pledge_loan"}, {Name: "currency", Value: "CNY"}}
+	want := []store.Index{{Name: "party", Value: "bank"}, {Name: "status", Value: "open"}, {Name: "instrument", Value: "ip_pledge_loan"}, {Name: "currency", Value: "CNY"},
+		{Name: "amount", Value: "CNY:0000000000000001000"}, {Name: "created", Value: "2026-06-15T04:00:00.000Z"}, {Name: "updated", Value: "2026-06-15T04:00:00.000Z"}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Fatalf("got %v, %v", got, err)
 	}

@@ -69,5 +69,5 @@ func Routes(c Config) ([]webapi.Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(Recommendations(c.Matcher), webapi.Route{Pattern: "GET /v1/stream", Handle: s.serve, Departments: true, Stream: true}), nil
+	return append(Recommendations(c.Matcher), webapi.Route{Pattern: "GET /v1/stream", Handle: s.serve, Departments: true, Stream: true, Doc: &streamDoc}), nil
 }

@@ -21,10 +21,11 @@ type Matcher interface {
 // Recommendations are the routes over a Matcher.
 func Recommendations(m Matcher) []webapi.Route {
 	var routes []webapi.Route
-	for _, path := range []string{"demands", "bonds"} { // a bond looks for an underwriter as a demand looks for money
+	for _, on := range [][2]string{{"demands", "demand"}, {"bonds", "bond"}} { // a bond looks for an underwriter as a demand looks for money
+		path, reads := on[0], on[1]
 		one := "GET /v1/" + path + "/{id}"
 		routes = append(routes,
-			webapi.Route{Pattern: one + "/recommendations", Handle: func(w http.ResponseWriter, r *http.Request) error {
+			webapi.Route{Pattern: one + "/recommendations", Reads: reads, Doc: doc(&matchDoc, path), Handle: func(w http.ResponseWriter, r *http.Request) error {
 				id, err := pathID(r, "id")
 				if err != nil {
 					return err
@@ -35,9 +36,9 @@ func Recommendations(m Matcher) []webapi.Route {
 				}
 				ctx, cancel := context.WithTimeout(r.Context(), MatchMax)
 				defer cancel()
-				return reply(w, ctx)(m.Match(ctx, id, limit, lang))
+				return reply(w, r, ctx)(m.Match(ctx, id, limit, lang))
 			}},
-			webapi.Route{Pattern: one + "/explain/{offer}", Handle: func(w http.ResponseWriter, r *http.Request) error {
+			webapi.Route{Pattern: one + "/explain/{offer}", Reads: reads, Doc: doc(&explainDoc, path), Handle: func(w http.ResponseWriter, r *http.Request) error {
 				id, err := pathID(r, "id")
 				if err != nil {
 					return err
@@ -48,19 +49,19 @@ func Recommendations(m Matcher) []webapi.Route {
 				}
 				ctx, cancel := context.WithTimeout(r.Context(), MatchMax)
 				defer cancel()
-				return reply(w, ctx)(m.Explain(ctx, id, offer))
+				return reply(w, r, ctx)(m.Explain(ctx, id, offer))
 			}})
 	}
 	return routes
 }
 
 // reply answers with a value, or says that it took too long.
-func reply(w http.ResponseWriter, ctx context.Context) func(any, error) error {
+func reply(w http.ResponseWriter, r *http.Request, ctx context.Context) func(any, error) error {
 	return func(v any, err error) error {
 		var problem *events.Problem
 		switch {
 		case err == nil:
-			return webapi.WriteJSON(w, http.StatusOK, v)
+			return webapi.WriteRead(w, r, v)
 		case !errors.As(err, &problem) && errors.Is(ctx.Err(), context.DeadlineExceeded):
 			return events.ErrUnavailable.Refuse("", "计算超时", "it took too long")
 		}
@@ -80,12 +81,12 @@ func matchQuery(r *http.Request) (limit int, lang string, err error) {
 	q := r.URL.Query()
 	limit, lang = MatchLimit, "zh"
 	if q.Has("limit") {
-		if limit, err = strconv.Atoi(q.Get("limit")); err != nil || limit < 1 || limit > MatchLimitMax || len(q["limit"]) > 1 {
+		if limit, err = strconv.Atoi(q.Get("limit")); err != nil || limit < 1 || limit > MatchLimitMax {
 			return 0, "", events.ErrMalformed.Refusef("", "limit 须为 1 至 %d 的整数", "limit must be an integer from 1 to %d", MatchLimitMax)
 		}
 	}
 	if q.Has("lang") {
-		if lang = q.Get("lang"); lang != "zh" && lang != "en" || len(q["lang"]) > 1 {
+		if lang = q.Get("lang"); lang != "zh" && lang != "en" {
 			return 0, "", events.ErrMalformed.Refuse("", "lang 须为 zh 或 en", "lang must be zh or en")
 		}
 	}

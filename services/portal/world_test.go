@@ -165,7 +165,7 @@ func newWorld(t *testing.T, change ...func(*portal.Config)) *world {
 	memory := store.NewMemory()
 	t.Cleanup(func() { memory.Close() })
 	w.handler, err = webapi.New(webapi.Config{
-		Commands: nobody{}, Store: memory, Waiter: store.NewWaiter(nil), Loopback: true, Registry: registry, Extra: routes,
+		Commands: nobody{}, Partitions: 1, CursorKey: []byte("0123456789abcdef"), Store: memory, Waiter: store.NewWaiter(nil), Loopback: true, Registry: registry, Extra: routes,
 		Tokens: tokens{"op": webapi.OperatorPrincipal, "pboc-token": "pboc", "most-token": "most", "odd-token": "odd.view"},
 		Ready:  func(context.Context) map[string]error { return nil },
 		Clock:  w.clock.Now,

@@ -15,7 +15,8 @@ func Index(doc []byte) ([]store.Index, error) {
 	if err := json.Unmarshal(doc, &e); err != nil {
 		return nil, fmt.Errorf("registry: document of an enterprise: %w", err)
 	}
-	index := []store.Index{{Name: "region", Value: e.Region}, {Name: "industry", Value: e.Industry}, {Name: "status", Value: e.Status}}
+	index := []store.Index{{Name: "region", Value: e.Region}, {Name: "industry", Value: e.Industry}, {Name: "status", Value: e.Status},
+		store.SortTime("created", e.CreatedAt), store.SortTime("updated", e.UpdatedAt)}
 	if e.Stage != "" {
 		index = append(index, store.Index{Name: "stage", Value: e.Stage})
 	}

@@ -29,6 +29,16 @@ func New(deps Deps) app.Service {
 		Amend:   Amend,
 		Prepare: preparer{deps}.prepare,
 		Index:   Index,
+		Noun:    "科技型企业", NounEN: "technology enterprise",
+		Filters: []app.Filter{
+			app.RegionFilter,
+			app.IndustryFilter,
+			app.StatusFilter("active"),
+			{Name: "stage", About: "发展阶段，codes/stages.json", AboutEN: "stage of life, codes/stages.json", Example: "growth"},
+			{Name: "title", About: "已录入且未到期的资质，codes/titles.json", AboutEN: "title recorded and not expired, codes/titles.json", Example: "high_tech"},
+			{Name: "focus", About: "重点领域，codes/focus_areas.json", AboutEN: "focus area, codes/focus_areas.json", Example: "sei_information"},
+		},
+		Sorts: []string{"created", "updated"},
 	}
 }
 

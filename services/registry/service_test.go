@@ -182,7 +182,9 @@ func TestIndex(t *testing.T) {
 	}
 	got, err := Index([]byte(dump(t, s)))
 	want := []store.Index{
-		{Name: "region", Value: "350100"}, {Name: "industry", Value: "C39"}, {Name: "status", Value: "active"}, {Name: "stage", Value: "startup"},
+		{Name: "region", Value: "350100"}, {Name: "industry", Value: "C39"}, {Name: "status", Value: "active"},
+		{Name: "created", Value: "2026-06-15T04:00:00.000Z"}, {Name: "updated", Value: "2026-06-16T04:00:00.000Z"},
+		{Name: "stage", Value: "startup"},
 		{Name: "title", Value: "high_tech"}, {Name: "title", Value: "little_giant"},
 		{Name: "focus", Value: "sei_information"}, {Name: "focus", Value: "sei_biology"},
 	}

@@ -22,6 +22,10 @@ func New(cuts func(ctx context.Context) ([]events.Cut, error)) app.Service {
 			return err
 		},
 		Index: index,
+		Noun:  "部门的数据授权", NounEN: "grants of a department",
+		Filters: []app.Filter{
+			{Name: "purpose", About: "有效授权的用途", AboutEN: "purpose of a grant in force", Example: "科技金融统计、政策工具评估与联动机制"},
+		},
 	}
 }
 

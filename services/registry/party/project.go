@@ -3,6 +3,7 @@ package party
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 )
@@ -13,11 +14,14 @@ func Index(doc []byte) ([]store.Index, error) {
 		Kind   string `json:"kind"`
 		Region string `json:"region"`
 		Status string `json:"status"`
+
+		CreatedAt time.Time `json:"created_at"`
+		UpdatedAt time.Time `json:"updated_at"`
 	}
 	if err := json.Unmarshal(doc, &p); err != nil {
 		return nil, fmt.Errorf("party: document of a party: %w", err)
 	}
-	index := []store.Index{{Name: "kind", Value: p.Kind}, {Name: "status", Value: p.Status}}
+	index := []store.Index{{Name: "kind", Value: p.Kind}, {Name: "status", Value: p.Status}, store.SortTime("created", p.CreatedAt), store.SortTime("updated", p.UpdatedAt)}
 	if p.Region != "" {
 		index = append(index, store.Index{Name: "region", Value: p.Region})
 	}

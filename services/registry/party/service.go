@@ -27,6 +27,13 @@ func New(deps Deps) app.Service {
 		Amend:   Amend,
 		Prepare: preparer{deps}.prepare,
 		Index:   Index,
+		Noun:    "机构、部门、联盟或组织方", NounEN: "institution, department, alliance or organiser",
+		Filters: []app.Filter{
+			{Name: "kind", About: "机构类型，codes/party_kinds.json", AboutEN: "kind of party, codes/party_kinds.json", Example: "bank"},
+			app.RegionFilter,
+			app.StatusFilter("active"),
+		},
+		Sorts: []string{"created", "updated"},
 	}
 }
 

@@ -174,11 +174,12 @@ func TestIndex(t *testing.T) {
 	t.Parallel()
 	s, _, _ := play(t, nil, new(uint64), registration())
 	got, err := Index([]byte(dump(t, s)))
-	want := []store.Index{{Name: "kind", Value: "bank"}, {Name: "status", Value: "active"}, {Name: "region", Value: "350100"}}
+	want := []store.Index{{Name: "kind", Value: "bank"}, {Name: "status", Value: "active"},
+		{Name: "created", Value: "2026-06-15T04:00:00.000Z"}, {Name: "updated", Value: "2026-06-15T04:00:00.000Z"}, {Name: "region", Value: "350100"}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Fatalf("got %v, %v", got, err)
 	}
-	if got, err := Index([]byte(`{"kind":"alliance","status":"active"}`)); err != nil || len(got) != 2 {
+	if got, err := Index([]byte(`{"kind":"alliance","status":"active"}`)); err != nil || len(got) != 4 {
 		t.Fatalf("got %v, %v", got, err)
 	}
 	if _, err := Index([]byte("[]")); err == nil {

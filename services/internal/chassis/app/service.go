@@ -20,6 +20,42 @@ type Service struct {
 	Prepare func(ctx context.Context, c *step.Command) error
 	// Index gives the list filters of a document: GET /v1/<Path>?<name>=<value>.
 	Index func(doc []byte) ([]store.Index, error)
+	// Noun and NounEN name one entity for people.
+	Noun, NounEN string
+	// Filters are the entries of Index that lists can be narrowed by; Sorts those they can be sorted by: see store.SortTime.
+	Filters []Filter
+	Sorts   []string
+}
+
+// Filter is one field that a list can be narrowed by.
+type Filter struct {
+	Name    string // of the index entry, and of the query parameter
+	About   string // what it is, for people
+	AboutEN string
+	Tree    Tree   // of codes whose ancestors stand for all below them
+	Example string // a value
+}
+
+// Tree says how a code stands for those below it.
+type Tree string
+
+// Trees of codes.
+const (
+	NoTree       Tree = ""
+	RegionTree   Tree = "region"   // GB/T 2260: 330000 stands for all of 33xxxx
+	IndustryTree Tree = "industry" // GB/T 4754: I stands for I65, I65 for I651
+)
+
+// Filters that mean the same in every list.
+var (
+	RegionFilter   = Filter{Name: "region", About: "行政区划代码，包含其下级", AboutEN: "region code, with all regions below it", Tree: RegionTree, Example: "330000"}
+	IndustryFilter = Filter{Name: "industry", About: "国民经济行业代码，包含其下级", AboutEN: "industry code, with all industries below it", Tree: IndustryTree, Example: "I65"}
+	CurrencyFilter = Filter{Name: "currency", About: "币种", AboutEN: "currency", Example: "CNY"}
+)
+
+// StatusFilter is by status; example is one of its values.
+func StatusFilter(example string) Filter {
+	return Filter{Name: "status", About: "状态", AboutEN: "status", Example: example}
 }
 
 // Lookup reads other contexts' documents (read models) by id, as JSON.

@@ -20,6 +20,8 @@ type machine[T any] struct{ d Decider[T] }
 func (m machine[T]) Context() string  { return m.d.Context }
 func (m machine[T]) FoldVersion() int { return m.d.FoldVersion }
 
+func (m machine[T]) Entity() any { return new(T) }
+
 func (m machine[T]) New() State {
 	return &state[T]{d: m.d, entities: make(map[string]entry[T])}
 }

@@ -65,6 +65,8 @@ type Decider[T any] struct {
 type Machine interface {
 	Context() string
 	FoldVersion() int
+	// Entity returns a pointer to a zero entity: what a document looks like.
+	Entity() any
 	// New returns the empty state of one partition.
 	New() State
 	// Project applies an event to one entity's document (nil before the first): a read model is the entity itself.

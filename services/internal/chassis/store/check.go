@@ -68,6 +68,33 @@ func checkCall(ctx context.Context, collection string) error {
 	return checkName(collection)
 }
 
+func checkWhere(where []Match) error {
+	if len(where) > WhereMax {
+		return tooLarge("一次查询最多 %d 个条件", "a query has at most %d conditions", WhereMax)
+	}
+	for _, m := range where {
+		if err := checkName(m.Name); err != nil {
+			return err
+		}
+		if err := checkText(m.Value, IndexBytesMax); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fits says whether a document meets every condition.
+func (d *Document) fits(where []Match) bool {
+	for _, m := range where {
+		if !slices.ContainsFunc(d.Indexes, func(ix Index) bool {
+			return ix.Name == m.Name && (ix.Value == m.Value || m.Prefix && strings.HasPrefix(ix.Value, m.Value))
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
 func checkKeys(keys []string) error {
 	if len(keys) > GetManyKeysMax {
 		return tooLarge("一次最多读取 %d 个键", "at most %d keys can be read at once", GetManyKeysMax)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"strconv"
 	"strings"
 )
 
@@ -54,6 +55,16 @@ func newSpan(collection string, q Query) (span, error) {
 		return span{}, invalid("每页条数应在 1 至 %d 之间", "the limit must be 1 to %d", ListLimitMax)
 	}
 	s := span{Query: q}
+	if err := checkWhere(q.Where); err != nil {
+		return span{}, err
+	}
+	if q.Behind != nil {
+		s.after, s.hasAfter = place{value: q.Behind.Value, key: q.Behind.Key}, true
+		if q.After != "" || !s.after.valid(q.Index) || !s.contains(s.after.value) {
+			return span{}, ErrCursor
+		}
+		return s, nil
+	}
 	if q.After == "" {
 		return s, nil
 	}
@@ -98,15 +109,30 @@ func (c Cursor) decode(collection string, q Query) (place, bool) {
 	if string(b[1:1+cursorDigestBytes]) != string(cursorDigest(collection, q, p)) {
 		return place{}, false
 	}
-	if q.Index == "" {
-		return p, p.key == "" && checkKey(p.value) == nil
+	return p, p.valid(q.Index)
+}
+
+// valid says whether a row of that order could stand there.
+func (p place) valid(index string) bool {
+	if index == "" {
+		return p.key == "" && checkKey(p.value) == nil
 	}
-	return p, checkKey(p.key) == nil && checkText(p.value, IndexBytesMax) == nil
+	return checkKey(p.key) == nil && checkText(p.value, IndexBytesMax) == nil
+}
+
+// goesOn says that a listing has more behind a place.
+func (page *Page) goesOn(collection string, q Query, at place) {
+	page.Next = newCursor(collection, q, at)
+	page.Last = &Place{at.value, at.key}
 }
 
 func cursorDigest(collection string, q Query, p place) []byte {
 	h := sha256.New()
-	for _, s := range []string{"jieli store cursor", collection, q.Index, q.Value, p.value, p.key} {
+	texts := []string{"jieli store cursor", collection, q.Index, q.Value, p.value, p.key}
+	for _, m := range q.Where {
+		texts = append(texts, m.Name, m.Value, strconv.FormatBool(m.Prefix))
+	}
+	for _, s := range texts {
 		var n [4]byte
 		binary.BigEndian.PutUint32(n[:], uint32(len(s)))
 		h.Write(n[:])

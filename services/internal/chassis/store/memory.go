@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -211,7 +212,7 @@ func (m *Memory) List(ctx context.Context, collection string, q Query) (Page, er
 func listRows(order *btree.BTreeG[row], collection string, s span) Page {
 	var page Page
 	var last place
-	bytes := 0
+	bytes, seen := 0, 0
 	visit := func(r row) bool {
 		if s.hasAfter && r.place == s.after {
 			return true
@@ -219,9 +220,15 @@ func listRows(order *btree.BTreeG[row], collection string, s span) Page {
 		if !s.contains(r.value) {
 			return false // the scan starts inside the range or past all of it
 		}
-		if n := len(page.Documents); n == s.Limit || n > 0 && bytes+len(r.doc.Body) > PageBytesMax {
-			page.Next = newCursor(collection, s.Query, last)
+		n := len(page.Documents)
+		if n == s.Limit || n > 0 && bytes+len(r.doc.Body) > PageBytesMax || len(s.Where) > 0 && seen == ScanRowsMax {
+			page.goesOn(collection, s.Query, last)
 			return false
+		}
+		seen++
+		if !r.doc.fits(s.Where) {
+			last = r.place
+			return true
 		}
 		page.Documents = append(page.Documents, *r.doc)
 		bytes += len(r.doc.Body)
@@ -243,6 +250,41 @@ func listRows(order *btree.BTreeG[row], collection string, s span) Page {
 		order.Descend(row{place: place{value: s.Value, key: aboveText}}, visit)
 	}
 	return page
+}
+
+// Tally implements Store.
+func (m *Memory) Tally(ctx context.Context, collection string, q Query) (int, error) {
+	s, err := newSpan(collection, Query{Index: q.Index, Value: q.Value, Prefix: q.Prefix, Limit: 1})
+	if err != nil {
+		return 0, err
+	}
+	c, err := m.collection(ctx, collection, false)
+	if err != nil {
+		return 0, err
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	order := c.documents
+	if q.Index != "" {
+		order = c.indexes[q.Index]
+	}
+	switch {
+	case order == nil:
+		return 0, nil
+	case s.all():
+		return order.Len(), nil
+	case s.Prefix:
+		return rank(order, row{place: place{value: s.Value + aboveText}}) - rank(order, row{place: place{value: s.Value}}), nil
+	}
+	return rank(order, row{place: place{value: s.Value, key: aboveText}}) - rank(order, row{place: place{value: s.Value}}), nil
+}
+
+// rank is the number of rows before a place.
+func rank(order *btree.BTreeG[row], before row) int {
+	return sort.Search(order.Len(), func(i int) bool {
+		r, _ := order.GetAt(i)
+		return !rowLess(r, before)
+	})
 }
 
 // aboveText sorts after every valid UTF-8 text.

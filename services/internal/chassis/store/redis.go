@@ -201,24 +201,31 @@ func (r *Redis) listSpan(ctx context.Context, collection string, s span) (Page, 
 		start, end, descending = end, start, "1"
 	}
 	keys := []string{r.key(collection, order), r.key(collection, "documents"), r.key(collection, "revision")}
-	answer, err := listScript.RunRO(ctx, r.client, keys, start, end, descending, s.Limit, PageBytesMax).StringSlice()
+	args := []any{start, end, descending, s.Limit, PageBytesMax, ScanRowsMax}
+	for _, m := range s.Where {
+		prefix := "0"
+		if m.Prefix {
+			prefix = "1"
+		}
+		args = append(args, m.Name, m.Value, prefix)
+	}
+	answer, err := listScript.RunRO(ctx, r.client, keys, args...).StringSlice()
 	if err != nil {
 		return Page{}, "", redisError(err)
 	}
-	if len(answer) < 2 || len(answer)%2 != 0 {
+	if len(answer) < 3 || len(answer)%2 != 1 {
 		return Page{}, "", ErrDamaged.because(fmt.Errorf("a page of %d parts", len(answer)))
 	}
-	revision, more, rows := answer[0], answer[1] == "1", answer[2:]
-	if len(rows) == 0 {
-		return Page{}, revision, nil
+	revision, more, rows := answer[0], answer[1] == "1", answer[3:]
+	var page Page
+	if len(rows) > 0 {
+		page.Documents = make([]Document, 0, len(rows)/2)
 	}
-	page := Page{Documents: make([]Document, 0, len(rows)/2)}
-	var last place
 	for i := 0; i < len(rows); i += 2 {
-		last = splitMember(s.Index, rows[i])
-		key := last.key
+		at := splitMember(s.Index, rows[i])
+		key := at.key
 		if s.Index == "" {
-			key = last.value
+			key = at.value
 		}
 		d, err := unpackDocument(key, rows[i+1])
 		if err != nil {
@@ -227,7 +234,7 @@ func (r *Redis) listSpan(ctx context.Context, collection string, s span) (Page, 
 		page.Documents = append(page.Documents, d)
 	}
 	if more {
-		page.Next = newCursor(collection, s.Query, last)
+		page.goesOn(collection, s.Query, splitMember(s.Index, answer[2]))
 	}
 	return page, revision, nil
 }
@@ -271,6 +278,27 @@ func (r *Redis) Count(ctx context.Context, collection string) (int, error) {
 		return 0, err
 	}
 	n, err := r.client.HLen(ctx, r.key(collection, "documents")).Result()
+	if err != nil {
+		return 0, redisError(err)
+	}
+	return int(n), nil
+}
+
+// Tally implements Store.
+func (r *Redis) Tally(ctx context.Context, collection string, q Query) (int, error) {
+	s, err := newSpan(collection, Query{Index: q.Index, Value: q.Value, Prefix: q.Prefix, Limit: 1})
+	if err != nil {
+		return 0, err
+	}
+	if err := checkCall(ctx, collection); err != nil {
+		return 0, err
+	}
+	order := "keys"
+	if s.Index != "" {
+		order = "index:" + s.Index
+	}
+	least, greatest := lexRange(s)
+	n, err := r.client.ZLexCount(ctx, r.key(collection, order), least, greatest).Result()
 	if err != nil {
 		return 0, redisError(err)
 	}

@@ -20,7 +20,9 @@ const (
 	HashBytesMax   = 128     // Position.Hash
 	GetManyKeysMax = 4096    // keys of one GetMany
 	ListLimitMax   = 1000    // documents of one page
-	PageBytesMax   = 8 << 20 // bodies of one page; a page always holds at least one document
+	PageBytesMax   = 8 << 20 // bodies of one page; a page of a query without Where holds at least one document
+	WhereMax       = 16      // conditions of one query
+	ScanRowsMax    = 4096    // rows that one page of a query with Where looks at
 	CursorBytesMax = 4 << 10 // an encoded cursor
 	dumpPageRows   = 500     // documents that one step of a Redis dump reads
 	urlBytesMax    = 4 << 10 // a store URL
@@ -81,15 +83,30 @@ type Query struct {
 	Value      string // with an empty Index, an empty Value means all
 	Prefix     bool   // Value is a prefix
 	After      Cursor // Next of the page before; it belongs to the same query (Limit may differ)
+	Behind     *Place // in the place of After: begin behind this place, which must lie in the query's range
 	Limit      int    // 1 to ListLimitMax
 	Descending bool
+	// Where are conditions on other entries of a document; rows that miss one are passed over. A page looks at no more
+	// than ScanRowsMax rows, so it may hold fewer documents than Limit, or none, and still not be the last.
+	Where []Match
 }
+
+// Match is a condition: the document has an entry of that name with that value, or one that starts with it.
+type Match struct {
+	Name   string
+	Value  string
+	Prefix bool
+}
+
+// Place is a point in the order of a listing: (value of the index, key); when listing by key, (key, "").
+type Place struct{ Value, Key string }
 
 // Page is one part of a listing. Paging is stable under writes: a document whose entry isn't touched meanwhile comes
 // exactly once; one that moves may come twice or not at all.
 type Page struct {
 	Documents []Document // at most Query.Limit, and no more than PageBytesMax of bodies
 	Next      Cursor     // empty at the end
+	Last      *Place     // the last row looked at, where Next goes on; nil at the end
 }
 
 // Store holds read models in collections. Its methods are safe for concurrent use. Errors are told apart with errors.Is:
@@ -110,6 +127,8 @@ type Store interface {
 	List(ctx context.Context, collection string, q Query) (Page, error)
 	// Count is the number of documents.
 	Count(ctx context.Context, collection string) (int, error)
+	// Tally is the number of rows in a query's range, which Index, Value and Prefix say; in the time of one search.
+	Tally(ctx context.Context, collection string, q Query) (int, error)
 	// Dump writes the documents sorted by key, one JSON line each, without positions: equal contents give equal bytes
 	// in every implementation. It shows one state: where the store can't hold a snapshot and a batch is applied
 	// meanwhile, it answers ErrChanged (dump again).

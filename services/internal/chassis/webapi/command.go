@@ -10,7 +10,6 @@ import (
 	"net/http"
 
 	"github.com/jieli-bus/jieli/events"
-	"github.com/jieli-bus/jieli/services/internal/chassis/app"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
@@ -18,65 +17,8 @@ import (
 // source names this door in the commands' CloudEvents.
 const source = "/jieli/http"
 
-// idPrefixes are the contexts whose ids the server makes when a create command names none.
-var idPrefixes = map[string]string{"demand": "d-", "offer": "o-"}
-
-// erasures are the parts of an entity that DELETE erases, by context.
-var erasures = map[string]struct{ part, command string }{
-	"enterprise": {"contact", events.TypeEraseContact},
-	"party":      {"contact", events.TypeErasePartyContact},
-}
-
 // noReason stands in the record of an erasure whose request gave none.
 const noReason = `{"reason":"未说明（HTTP DELETE） / none given (HTTP DELETE)"}`
-
-// collection is the routes of one service.
-func (f *frame) collection(s app.Service) []Route {
-	if s.Path == "" {
-		return nil
-	}
-	context := s.Machine.Context()
-	base := "/v1/" + s.Path
-	one := base + "/{id}"
-	routes := []Route{
-		{Pattern: "GET " + base, Handle: f.list(context)},
-		{Pattern: "GET " + one, Handle: f.get(context)},
-		{Pattern: "POST " + one + "/{what}", Handle: f.named(context), Parties: true},
-	}
-	if s.Create != "" {
-		routes = append(routes, Route{Pattern: "POST " + base, Handle: f.create(context, s.Create, base), Parties: true})
-	}
-	if s.Amend != "" {
-		routes = append(routes, Route{Pattern: "PUT " + one, Parties: true, Handle: func(w http.ResponseWriter, r *http.Request) error {
-			return f.command(w, r, s.Amend)
-		}})
-	}
-	if e, ok := erasures[context]; ok {
-		routes = append(routes, Route{Pattern: "DELETE " + one + "/" + e.part, Parties: true, Handle: func(w http.ResponseWriter, r *http.Request) error {
-			return f.command(w, r, e.command)
-		}})
-	}
-	return routes
-}
-
-// named gives any command of the context. The catalogue decides what there is; commands of the system itself are sent too,
-// for the ledger to refuse and record.
-func (f *frame) named(context string) func(http.ResponseWriter, *http.Request) error {
-	types := make(map[string]string)
-	for _, e := range events.Catalog {
-		if e.Kind == events.Command && e.Context == context {
-			_, what := events.SplitType(e.Type)
-			types[what] = e.Type
-		}
-	}
-	return func(w http.ResponseWriter, r *http.Request) error {
-		typ, ok := types[r.PathValue("what")]
-		if !ok {
-			return events.ErrUnknownType.Refusef("", "%s 没有命令 %.40q", "%s has no command %.40q", context, r.PathValue("what"))
-		}
-		return f.command(w, r, typ)
-	}
-}
 
 // command gives a command to the entity that the path names.
 func (f *frame) command(w http.ResponseWriter, r *http.Request, typ string) error {
@@ -110,7 +52,7 @@ func (f *frame) give(w http.ResponseWriter, r *http.Request, typ, base string, a
 	if err != nil {
 		return err
 	}
-	expected, err := expectedVersion(r.Header)
+	expected, err := expectedVersion(r.Header, r.Method == http.MethodPut)
 	if err != nil {
 		return withInstance(err, id)
 	}

@@ -28,6 +28,10 @@ const (
 	TokenBytesMax  = 512              // bearer token
 	PartitionMax   = 1023             // highest partition number a position may name
 	ListLimit      = 50               // documents of a page when the request names no limit
+	ListLimitMax   = 200              // documents of one page
+	PositionsMax   = 64               // positions that a read may carry
+	QueryBytesMax  = 8 << 10          // a request's query
+	CursorKeyBytes = 16               // at least, of the key that signs cursors
 	retryAfter     = 1 * time.Second  // what a 503 asks its client to wait
 	drainMax       = 10 * time.Second // requests under way may take that long once the server is asked to stop
 )
@@ -62,7 +66,12 @@ type Version struct {
 // Route is one more route. Its handler returns what went wrong; an *events.Problem in it is what the client is told.
 type Route struct {
 	Pattern string // of http.ServeMux with its method: "GET /v1/demands/{id}/recommendations"
-	Handle  func(w http.ResponseWriter, r *http.Request) error
+	// Doc describes it for the API reference. nil hides the route, and takes any query parameter.
+	Doc *Doc
+	// Reads names the context whose read model the answer comes from: the frame waits for the positions that the request carries and
+	// tells the one that was reached.
+	Reads  string
+	Handle func(w http.ResponseWriter, r *http.Request) error
 	// Departments opens the route to the tokens of departments and parties; the handler then checks Principal itself.
 	Departments bool
 	// Parties opens it to the tokens of parties alone: a command, whose actor is then the party.
@@ -78,7 +87,11 @@ type Config struct {
 	Commands app.Commands
 	Store    store.Store
 	Waiter   Waiter
-	Tokens   Tokens
+	// Partitions of every context, at least 1.
+	Partitions int
+	// CursorKey signs the cursors of lists; processes behind one address share it.
+	CursorKey []byte
+	Tokens    Tokens
 	// Loopback says that the listener can be reached from this machine alone: requests without a token act as the operator.
 	Loopback bool
 	Ready    func(ctx context.Context) map[string]error // nil errors are passed checks
@@ -105,6 +118,8 @@ func (c *Config) Validate() error {
 	need(c.Ready != nil, "Ready")
 	need(c.Registry != nil, "Registry")
 	need(c.Clock != nil, "Clock")
+	need(c.Partitions > 0, "Partitions")
+	need(len(c.CursorKey) >= CursorKeyBytes, "CursorKey")
 	for i, s := range c.Services {
 		need(s.Machine != nil, fmt.Sprintf("Services[%d].Machine", i))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ type frame struct {
 	contexts map[string]bool // those whose positions can be waited for
 	metrics  *metrics
 	slots    chan struct{}
+	routes   []Route
 }
 
 // New builds the HTTP face. It fails on an incomplete Config, on a path or pattern taken twice, and on a Registry that has
@@ -41,9 +43,14 @@ func New(c Config) (http.Handler, error) {
 	}
 	routes := f.meta()
 	for _, s := range c.Services {
-		routes = append(routes, f.collection(s)...)
+		list, err := f.collection(s)
+		if err != nil {
+			return nil, err
+		}
+		routes = append(routes, list...)
 	}
-	for _, r := range append(routes, c.Extra...) {
+	f.routes = append(routes, c.Extra...)
+	for _, r := range f.routes {
 		if err := f.add(r); err != nil {
 			return nil, err
 		}
@@ -135,6 +142,9 @@ func (f *frame) serve(w *response, r *http.Request, handler http.Handler) error 
 	if !ok {
 		return f.unmatched(w, r, handler)
 	}
+	if err := checkQuery(s.Doc, r.URL.RawQuery); err != nil {
+		return err
+	}
 	switch _, party := step.Actor(principal).Party(); {
 	case principal == "" || principal == OperatorPrincipal || s.Departments:
 	case party && !s.Parties:
@@ -157,8 +167,37 @@ func (f *frame) serve(w *response, r *http.Request, handler http.Handler) error 
 			return events.ErrOverloaded.Refuse("", "同时处理的请求已达上限", "too many requests are under way")
 		}
 	}
+	if s.Reads != "" {
+		if err := f.reached(w, r, s.Reads); err != nil {
+			return err
+		}
+	}
 	f.mux.ServeHTTP(w, r)
 	return w.err
+}
+
+// checkQuery refuses what a route does not take: a parameter misspelt would otherwise be taken for none.
+func checkQuery(d *Doc, raw string) error {
+	if raw == "" || d == nil {
+		return nil
+	}
+	if len(raw) > QueryBytesMax {
+		return events.ErrTooLarge.Refusef("", "查询最多 %d 字节", "the query may have %d bytes", QueryBytesMax)
+	}
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return events.ErrMalformed.Refuse("", "查询参数无法解析", "the query cannot be read")
+	}
+	for name, v := range values {
+		known, repeats := d.takes(name)
+		switch {
+		case !known:
+			return badParameter(name, "不是此路径的参数", "is no parameter of this path")
+		case len(v) > 1 && !repeats:
+			return badParameter(name, "出现了多次", "is repeated")
+		}
+	}
+	return nil
 }
 
 // unmatched answers what no route takes: 405 with the methods allowed, or 404.

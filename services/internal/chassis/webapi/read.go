@@ -2,10 +2,10 @@ package webapi
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -20,19 +20,17 @@ func (f *frame) get(collection string) func(http.ResponseWriter, *http.Request) 
 		if !events.ValidID(id) {
 			return badID()
 		}
-		query, err := parseQuery(r)
-		if err != nil {
-			return err
-		}
 		ctx, cancel := context.WithTimeout(r.Context(), ReadMax)
 		defer cancel()
-		position, err := f.reach(ctx, r.Header, query)
-		if err != nil {
+		if err := f.reach(ctx, r); err != nil {
+			return err
+		}
+		if err := f.stamp(ctx, w.Header(), collection, events.Partition(id, f.Partitions)); err != nil {
 			return err
 		}
 		doc, err := f.Store.Get(ctx, collection, id)
 		if errors.Is(err, store.ErrNotFound) {
-			if err := f.stands(ctx, position); err != nil {
+			if err := f.stands(ctx, r); err != nil {
 				return err
 			}
 			doc, err = f.Store.Get(ctx, collection, id) // it may have come between the two looks
@@ -40,153 +38,126 @@ func (f *frame) get(collection string) func(http.ResponseWriter, *http.Request) 
 		if err != nil {
 			return storeProblem(err)
 		}
-		tag := etag(doc.Version)
-		w.Header().Set("ETag", tag)
-		w.Header().Set("Cache-Control", "private, no-cache") // may be kept, but is asked for again each time
-		if noneMatch(r.Header.Get("If-None-Match"), tag) {
-			w.WriteHeader(http.StatusNotModified)
-			return nil
-		}
-		return writeBytes(w, http.StatusOK, "application/json", doc.Body)
+		return writeTagged(w, r, etag(doc.Version), "application/json", doc.Body)
 	}
 }
 
-// listing is one page of a collection.
-type listing struct {
-	Items []listed `json:"items"`
-	Next  string   `json:"next"`  // cursor of the next page, "" at the end
-	Count int      `json:"count"` // documents in the whole collection
-}
-
-type listed struct {
-	ID       string          `json:"id"`
-	Version  uint64          `json:"version"`
-	Document json.RawMessage `json:"document"`
-}
-
-func (f *frame) list(collection string) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		query, err := parseQuery(r)
-		if err != nil {
-			return err
-		}
-		q, err := listQuery(query)
-		if err != nil {
-			return err
-		}
-		ctx, cancel := context.WithTimeout(r.Context(), ReadMax)
-		defer cancel()
-		if _, err := f.reach(ctx, r.Header, query); err != nil {
-			return err
-		}
-		page, err := f.Store.List(ctx, collection, q)
-		if err != nil {
-			return storeProblem(err)
-		}
-		count, err := f.Store.Count(ctx, collection)
-		if err != nil {
-			return storeProblem(err)
-		}
-		out := listing{Items: make([]listed, len(page.Documents)), Next: string(page.Next), Count: count}
-		for i, d := range page.Documents {
-			out.Items[i] = listed{d.Key, d.Version, d.Body}
-		}
-		return WriteJSON(w, http.StatusOK, out)
-	}
-}
-
-// parseQuery takes each parameter at most once: of two, nobody could say which counts.
-func parseQuery(r *http.Request) (map[string]string, error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
+// WriteRead answers a read with v, tagged by its content, or says that the client holds it already.
+func WriteRead(w http.ResponseWriter, r *http.Request, v any) error {
+	b, err := encodeJSON(v)
 	if err != nil {
-		return nil, events.ErrMalformed.Refuse("", "查询参数无法解析", "the query cannot be read")
+		return err
 	}
-	out := make(map[string]string, len(values))
-	for name, v := range values {
-		if len(v) != 1 {
-			return nil, badParameter(name, "出现了多次", "is repeated")
-		}
-		out[name] = v[0]
+	return writeTagged(w, r, contentTag(b), "application/json", b)
+}
+
+// contentTag is the entity tag of what has no version.
+func contentTag(b []byte) string {
+	sum := sha256.Sum256(b)
+	return `"` + hex.EncodeToString(sum[:12]) + `"`
+}
+
+func writeTagged(w http.ResponseWriter, r *http.Request, tag, contentType string, body []byte) error {
+	w.Header().Set("ETag", tag)
+	w.Header().Set("Cache-Control", "private, no-cache") // may be kept, but is asked for again each time
+	if noneMatch(r.Header.Get("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
 	}
-	return out, nil
+	return writeBytes(w, http.StatusOK, contentType, body)
 }
 
-func badParameter(name, why, whyEN string) error {
-	name = strconv.Quote(short(name))
-	return events.ErrMalformed.Refuse("", "查询参数 "+name+" "+why, "the query parameter "+name+" "+whyEN)
-}
-
-// listQuery reads limit, cursor and at most one filter.
-func listQuery(query map[string]string) (store.Query, error) {
-	q := store.Query{Limit: ListLimit}
-	for name, value := range query {
-		switch name {
-		case "limit":
-			n, err := strconv.Atoi(value)
-			if err != nil || n < 1 || n > store.ListLimitMax {
-				return q, badParameter(name, "须为 1 至 "+strconv.Itoa(store.ListLimitMax)+" 的整数", "must be an integer from 1 to "+strconv.Itoa(store.ListLimitMax))
-			}
-			q.Limit = n
-		case "cursor":
-			q.After = store.Cursor(value)
-		case "position":
-		default:
-			if !filterName(name) {
-				return q, badParameter(name, "不是过滤条件", "is not a filter")
-			}
-			if q.Index != "" {
-				return q, badParameter(name, "无法与其他过滤条件同时使用", "cannot be combined with another filter")
-			}
-			q.Index, q.Value = name, value
-		}
-	}
-	return q, nil
-}
-
-func filterName(s string) bool {
-	return s != "" && len(s) <= store.NameBytesMax && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") == ""
-}
-
-// reach waits until the read model has seen the position that the request carries: read your writes. It returns the position, the
-// zero one when there is none.
-func (f *frame) reach(ctx context.Context, h http.Header, query map[string]string) (events.Position, error) {
-	text := h.Get(HeaderPosition)
-	if text == "" {
-		text = query["position"]
+// positionsOf are the ledger positions that a request carries, none when it carries none: from the header or, without it, the query.
+func (f *frame) positionsOf(r *http.Request) ([]events.Position, error) {
+	text := r.Header.Get(HeaderPosition)
+	if text == "" && strings.Contains(r.URL.RawQuery, "position=") {
+		text = r.URL.Query().Get("position")
 	}
 	if text == "" {
-		return events.Position{}, nil
+		return nil, nil
 	}
-	p, err := events.ParsePosition(text)
-	// Contexts and partitions are bounded because the waiter remembers every source that was ever asked for.
-	if err != nil || !f.contexts[p.Context] || p.Partition > PartitionMax {
-		return p, events.ErrMalformed.Refuse("", "读取位置须形如 demand.0:1234", "a position must look like demand.0:1234")
+	var list []events.Position
+	for one := range strings.SplitSeq(text, ",") {
+		p, err := events.ParsePosition(strings.TrimSpace(one))
+		// Contexts and partitions are bounded because the waiter remembers every source that was ever asked for.
+		if err != nil || !f.contexts[p.Context] || p.Partition > PartitionMax || len(list) == PositionsMax {
+			return nil, events.ErrMalformed.Refusef("", "读取位置须形如 demand.0:1234，至多 %d 个，以逗号隔开", "a position must look like demand.0:1234; at most %d, separated by commas", PositionsMax)
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// reach waits until the read models have seen the positions that the request carries: read your writes.
+func (f *frame) reach(ctx context.Context, r *http.Request) error {
+	list, err := f.positionsOf(r)
+	if err != nil || len(list) == 0 {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, WaitMax)
 	defer cancel()
-	err = f.Waiter.Wait(ctx, p.Context, sourceOf(p), p.Sequence)
-	switch {
-	case err == nil:
-		return p, nil
-	case errors.Is(err, store.ErrBehind), ctx.Err() != nil:
-		return p, stale(p)
-	}
-	return p, storeProblem(err)
-}
-
-// stands refuses to say that there is nothing while the store itself stands before the position: it may have come back empty.
-func (f *frame) stands(ctx context.Context, p events.Position) error {
-	if p.Sequence == 0 {
-		return nil
-	}
-	at, err := f.Store.Position(ctx, p.Context, sourceOf(p))
-	if err != nil {
-		return storeProblem(err)
-	}
-	if at.Sequence < p.Sequence {
-		return stale(p)
+	for _, p := range list {
+		err := f.Waiter.Wait(ctx, p.Context, sourceOf(p), p.Sequence)
+		switch {
+		case err == nil:
+		case errors.Is(err, store.ErrBehind), ctx.Err() != nil:
+			return stale(p)
+		default:
+			return storeProblem(err)
+		}
 	}
 	return nil
+}
+
+// stands refuses to say that there is nothing while the store itself stands before a position: it may have come back empty.
+func (f *frame) stands(ctx context.Context, r *http.Request) error {
+	list, err := f.positionsOf(r)
+	for _, p := range list {
+		at, err := f.Store.Position(ctx, p.Context, sourceOf(p))
+		if err != nil {
+			return storeProblem(err)
+		}
+		if at.Sequence < p.Sequence {
+			return stale(p)
+		}
+	}
+	return err
+}
+
+// stamp tells how far the partitions of a collection had been read before the answer was looked up, so the answer shows at least that.
+func (f *frame) stamp(ctx context.Context, h http.Header, collection string, partitions ...int) error {
+	text := make([]byte, 0, 32)
+	for _, n := range partitions {
+		at, err := f.Store.Position(ctx, collection, collection+"."+strconv.Itoa(n))
+		if err != nil {
+			return storeProblem(err)
+		}
+		if at.Sequence == 0 {
+			continue
+		}
+		if len(text) > 0 {
+			text = append(text, ',')
+		}
+		text = append(text, events.Position{Context: collection, Partition: n, Sequence: at.Sequence}.String()...)
+	}
+	if len(text) > 0 {
+		h.Set(HeaderPosition, string(text))
+	}
+	return nil
+}
+
+// reached does for a route what get does for a document: wait for the request's positions, then tell the collection's.
+func (f *frame) reached(w http.ResponseWriter, r *http.Request, collection string) error {
+	ctx, cancel := context.WithTimeout(r.Context(), ReadMax)
+	defer cancel()
+	if err := f.reach(ctx, r); err != nil {
+		return err
+	}
+	all := make([]int, f.Partitions)
+	for i := range all {
+		all[i] = i
+	}
+	return f.stamp(ctx, w.Header(), collection, all...)
 }
 
 func sourceOf(p events.Position) string { return p.Context + "." + strconv.Itoa(p.Partition) }

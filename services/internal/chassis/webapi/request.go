@@ -86,19 +86,26 @@ func actorOf(h http.Header, principal string) (step.Actor, error) {
 	return actor, nil
 }
 
-// expectedVersion reads If-Match: one strong tag that this face gave. "" when there is none.
-func expectedVersion(h http.Header) (string, error) {
+// expectedVersion reads If-Match: one strong tag that this face gave, or * for any. "" when there is none; an amendment, which
+// replaces what somebody has read, must have one.
+func expectedVersion(h http.Header, amendment bool) (string, error) {
 	if len(h[HeaderMatch]) == 0 {
+		if amendment {
+			return "", events.ErrPrecondition.Refuse("", `请在 If-Match 报文头中提供读取时的 ETag（例如 "3"），或以 * 表示任何版本`, `give the ETag that was read (such as "3") in the If-Match header, or * for any version`)
+		}
 		return "", nil
 	}
 	tag := h.Get(HeaderMatch)
+	if tag == "*" {
+		return "", nil
+	}
 	if len(tag) > 2 && tag[0] == '"' && tag[len(tag)-1] == '"' {
 		text := tag[1 : len(tag)-1]
 		if v, err := strconv.ParseUint(text, 10, 64); err == nil && v > 0 && strconv.FormatUint(v, 10) == text {
 			return text, nil
 		}
 	}
-	return "", badHeader(HeaderMatch, `须为一个强 ETag，例如 "3"`, `must be one strong ETag such as "3"`)
+	return "", badHeader(HeaderMatch, `须为一个强 ETag，例如 "3"，或 *`, `must be one strong ETag such as "3", or *`)
 }
 
 // traceParent returns a well-formed W3C trace parent; any other is dropped, as the recommendation asks.

@@ -52,13 +52,19 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 }
 
 func writeJSON(w http.ResponseWriter, status int, contentType string, v any) error {
+	b, err := encodeJSON(v)
+	if err != nil {
+		return err
+	}
+	return writeBytes(w, status, contentType, b)
+}
+
+func encodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // documents go out as they are stored; nosniff keeps browsers from reading HTML into them
-	if err := e.Encode(v); err != nil {
-		return err
-	}
-	return writeBytes(w, status, contentType, b.Bytes())
+	err := e.Encode(v)
+	return b.Bytes(), err
 }
 
 func writeBytes(w http.ResponseWriter, status int, contentType string, b []byte) error {

@@ -90,7 +90,8 @@ type entity struct{}
 func service(context, path, create, amend string) app.Service {
 	return app.Service{
 		Machine: step.NewMachine(step.Decider[entity]{Context: context, FoldVersion: 2}),
-		Path:    path, Create: create, Amend: amend,
+		Path:    path, Create: create, Amend: amend, Noun: path, NounEN: path,
+		Filters: []app.Filter{app.RegionFilter, app.IndustryFilter, app.StatusFilter("open")}, Sorts: []string{"created", "amount"},
 	}
 }
 
@@ -119,9 +120,9 @@ func newWorld(t *testing.T, change ...func(*webapi.Config)) *world {
 		Tokens:   tokens{"op-token": "operator", "pboc-token": "pboc"},
 		Loopback: true,
 		Ready:    func(context.Context) map[string]error { return w.ready },
-		Registry: prometheus.NewRegistry(),
-		Clock:    func() time.Time { return now },
-		Version:  webapi.Version{Version: "0.1.0", Node: "n1", StartedAt: now},
+		Registry: prometheus.NewRegistry(), Partitions: 1, CursorKey: []byte("0123456789abcdef"),
+		Clock:   func() time.Time { return now },
+		Version: webapi.Version{Version: "0.1.0", Node: "n1", StartedAt: now},
 	}
 	for _, c := range change {
 		c(&w.config)
@@ -202,3 +203,7 @@ func decode[T any](t *testing.T, rec *httptest.ResponseRecorder) T {
 }
 
 var errBroken = errors.New("secret: cable cut at 10.0.0.7")
+
+func decodeInto(rec *httptest.ResponseRecorder, v any) error {
+	return json.Unmarshal(rec.Body.Bytes(), v)
+}
