@@ -66,7 +66,7 @@ func TestBondGreenChannel(t *testing.T) {
 	}
 	s.refused(events.ErrState, "POST", path+"/triage", map[string]any{})
 	s.do("POST", "/v1/enterprises/"+issuer+"/profile", map[string]any{"fiscal_year": 2025, "employees": 400, "patents": 30, "software_copyrights": 12})
-	s.do("PUT", path, terms)
+	s.do("PUT", path, terms, "If-Match", "*")
 	a = s.do("POST", path+"/triage", map[string]any{})
 	if b := s.bond(id, a.Position); b.Status != "triaged" || b.Round != 2 || b.Triage.Gate != "patents" || b.Triage.RuleSet != "bond.2026-03-09" {
 		t.Fatalf("%+v", b)

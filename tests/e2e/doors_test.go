@@ -138,6 +138,7 @@ func (a *attempt) request(s *system, id string) ([]byte, int, error) {
 	case creates[a.typ]:
 	case a.typ == events.TypeAmendDemand, a.typ == events.TypeAmendOffer:
 		r.method, r.path = "PUT", r.path+"/"+url.PathEscape(a.subject)
+		r.header.Set("If-Match", "*")
 	default:
 		r.path += "/" + url.PathEscape(a.subject) + "/" + what
 	}
