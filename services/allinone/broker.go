@@ -48,6 +48,7 @@ type broker struct {
 	writers   map[string]string // passwords of the view writers, by department
 	readers   map[string]string
 	listening bool
+	disk      int64      // bytes that the one inside may take
 	changing  sync.Mutex // one change of the configuration at a time
 }
 
@@ -119,6 +120,15 @@ func openBroker(d *directory, o *Options, departments []string) (*broker, error)
 	if b.url != "" {
 		return b, nil
 	}
+	have, err := room(d.at("broker"))
+	if err != nil {
+		return b, err
+	}
+	if o.MaxDisk == 0 {
+		o.MaxDisk = diskDefault(have)
+	}
+	// The server's own bound is the disk: streams are held to MaxDisk one by one, and a smaller MaxDisk than before must find its way.
+	b.disk = max(have, o.MaxDisk)
 	return b, b.start(d, o.NATS, departments)
 }
 
@@ -128,7 +138,7 @@ func (b *broker) configure(d *directory, address string, departments []string) (
 	if err != nil {
 		return nil, err
 	}
-	text := fmt.Sprintf("server_name: jieli\njetstream { store_dir: %s, sync_interval: always }\n", strconv.Quote(d.at("broker"))) + b.accounts(departments, parties)
+	text := fmt.Sprintf("server_name: jieli\njetstream { store_dir: %s, sync_interval: always, max_file_store: %d }\n", strconv.Quote(d.at("broker")), b.disk) + b.accounts(departments, parties)
 	path := d.at("nats.conf")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("allinone: broker: %w", err)

@@ -58,12 +58,16 @@ func WriteBroker(dir string, nodes []BrokerNode, tls *BrokerTLS) (files []string
 			return nil, err
 		}
 	}
+	disk, err := nodeDisk(dir, len(nodes))
+	if err != nil {
+		return nil, err
+	}
 	if err := b.writeAccounts(credentials, names, system); err != nil {
 		return nil, err
 	}
 	for _, n := range nodes {
 		path := filepath.Join(dir, n.Name+".conf")
-		if err := os.WriteFile(path, []byte(n.text(nodes, tls)+"include credentials/"+accountsFile+"\n"), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte(n.text(nodes, disk, tls)+"include credentials/"+accountsFile+"\n"), 0o600); err != nil {
 			return nil, fmt.Errorf("allinone: broker: %w", err)
 		}
 		files = append(files, path)
@@ -149,9 +153,25 @@ const (
 	nodesNext  = time.Second / 2
 )
 
-func (n *BrokerNode) text(nodes []BrokerNode, tls *BrokerTLS) string {
+// nodeDisk is what the streams of one node may take: as an earlier run has noted, else by the room on this disk, as if all nodes were on it.
+// The processes read it, too: their limits must be within the nodes'.
+func nodeDisk(dir string, nodes int) (int64, error) {
+	o := Options{Broker: "elsewhere", Credentials: filepath.Join(dir, "credentials")}
+	disk, err := o.disk()
+	if err != nil || disk != 0 {
+		return disk, err
+	}
+	have, err := room(dir)
+	if err != nil {
+		return 0, err
+	}
+	disk = diskDefault(have / int64(nodes))
+	return disk, os.WriteFile(filepath.Join(o.Credentials, diskFile), []byte(strconv.FormatInt(disk, 10)+"\n"), 0o600)
+}
+
+func (n *BrokerNode) text(nodes []BrokerNode, disk int64, tls *BrokerTLS) string {
 	var c strings.Builder
-	fmt.Fprintf(&c, "server_name: %s\nlisten: %q\njetstream { store_dir: %s, sync_interval: always }\n", n.Name, n.Client, strconv.Quote(n.Store))
+	fmt.Fprintf(&c, "server_name: %s\nlisten: %q\njetstream { store_dir: %s, sync_interval: always, max_file_store: %d }\n", n.Name, n.Client, strconv.Quote(n.Store), disk)
 	if tls != nil {
 		fmt.Fprintf(&c, "tls { cert_file: %q, key_file: %q, ca_file: %q }\n", tls.Cert, tls.Key, tls.CA)
 	}

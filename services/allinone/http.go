@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -146,8 +147,21 @@ func (s *System) stopHTTP(ctx context.Context) {
 // readiness says what is not ready: partitions without a writer, the broker.
 func (s *System) readiness(ctx context.Context) map[string]error {
 	checks := make(map[string]error)
+	var names []string
+	for context := range s.keepers {
+		names = append(names, events.LedgerStream(context))
+	}
+	for _, name := range []string{contactsName, deadName} {
+		names = append(names, name)
+	}
+	written := s.jet.Writable(ctx, s.node[:8], names)
 	for context, k := range s.keepers {
-		checks["ledger "+context] = k.Ready(ctx)
+		name := events.LedgerStream(context)
+		checks["ledger "+context] = errors.Join(k.Ready(ctx), written[name])
+		delete(written, name)
+	}
+	for name, err := range written {
+		checks["stream "+name] = err
 	}
 	checks["broker"] = nil
 	if !s.conn.IsConnected() {

@@ -35,6 +35,9 @@ type Options struct {
 	Store string
 	// Partitions of every context's ledger. It is fixed when the ledger is made; default 1, the fastest on one machine.
 	Partitions int
+	// MaxDisk is what the broker's streams may take together, in bytes; each gets its part. 0: 64 GiB or what the disk has room for; with a
+	// broker of its own, what stands beside its credentials, else no limits.
+	MaxDisk int64
 	// Environment "production" refuses what is not safe for it: ledgers on a single broker.
 	Environment string
 	// LeaseTTL is how long a writer's lease outlives it. Default 5 s.
@@ -134,6 +137,9 @@ func (o *Options) Validate() error {
 	}
 	if o.Partitions < 1 || o.Partitions > partitionsMax {
 		errs = append(errs, fmt.Errorf("partitions: %d is not in 1 to %d / 须在 1 至 %d 之间", o.Partitions, partitionsMax, partitionsMax))
+	}
+	if o.MaxDisk != 0 && o.MaxDisk < DiskBytesMin {
+		errs = append(errs, fmt.Errorf("max-disk: %d is below %d bytes / 不得少于 %d 字节", o.MaxDisk, int64(DiskBytesMin), int64(DiskBytesMin)))
 	}
 	if o.LeaseTTL < time.Second {
 		errs = append(errs, fmt.Errorf("lease ttl: %s is below 1 s / 不得短于 1 秒", o.LeaseTTL))

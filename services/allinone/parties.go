@@ -219,7 +219,7 @@ func (s *System) openView(ctx context.Context, recipient string) (*ledger.Derive
 		s.viewing[recipient] = conn
 		s.ending.Unlock()
 	}
-	return ledger.OpenDerived(ctx, conn, conn, stream, "what "+recipient+" may see", "jieli.view."+recipient+".>")
+	return ledger.OpenDerived(ctx, conn, conn, stream, "what "+recipient+" may see", s.limits[stream], "jieli.view."+recipient+".>")
 }
 
 // departmentViews are the views that are watched one by one; there may be thousands of parties'.

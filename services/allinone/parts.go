@@ -42,6 +42,11 @@ func (s *System) openParts(ctx context.Context) (grants []contracts.Grant, err e
 	if s.broker, err = openBroker(s.dir, &s.options, names); err != nil {
 		return nil, err
 	}
+	if disk, err := s.options.disk(); err != nil {
+		return nil, err
+	} else if disk != 0 {
+		s.limits = limits(disk, s.departments)
+	}
 	// A connection for each kind of traffic: what must be quick does not queue behind what is big.
 	for name, conn := range map[string]**nats.Conn{"core": &s.conn, "commands": &s.commands, "followers": &s.followers, "events": &s.writing, "ingress": &s.ingress} {
 		err := s.tillReached(ctx, func(ctx context.Context) (err error) {
@@ -151,7 +156,7 @@ func (s *System) openStreams(ctx context.Context) (err error) {
 	var tasks []func() error
 	for _, context := range events.Contexts {
 		tasks = append(tasks, func() error {
-			d, err := ledger.OpenDerived(ctx, s.writing, s.followers, events.EventsStream(context), "events of "+context+", from its ledger", "jieli.event."+context+".>")
+			d, err := ledger.OpenDerived(ctx, s.writing, s.followers, events.EventsStream(context), "events of "+context+", from its ledger", s.limits[events.EventsStream(context)], "jieli.event."+context+".>")
 			mu.Lock()
 			defer mu.Unlock()
 			s.derived[context] = d
@@ -175,12 +180,12 @@ func (s *System) openStreams(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		return bus.EnsureDeadLetterStream(ctx, js, bus.DeadLetterConfig{Replicas: s.options.Replicas})
+		return bus.EnsureDeadLetterStream(ctx, js, bus.DeadLetterConfig{Replicas: s.options.Replicas, MaxBytes: s.limits[deadName]})
 	}, func() (err error) {
-		s.vault, err = ledger.OpenVault(ctx, s.conn, s.options.Replicas)
+		s.vault, err = ledger.OpenVault(ctx, s.conn, s.options.Replicas, s.limits[contactsName])
 		return err
 	}, func() (err error) {
-		s.jet, err = ledger.NewJetStream(ctx, ledger.JetStreamConfig{Conn: s.conn, Commands: s.commands, Followers: s.followers, Replicas: s.options.Replicas, LeaseTTL: s.options.LeaseTTL, Log: s.options.Log})
+		s.jet, err = ledger.NewJetStream(ctx, ledger.JetStreamConfig{Conn: s.conn, Commands: s.commands, Followers: s.followers, Replicas: s.options.Replicas, LeaseTTL: s.options.LeaseTTL, Limits: s.limits, Log: s.options.Log})
 		if err != nil {
 			return err
 		}

@@ -68,6 +68,7 @@ type System struct {
 	connections map[string]connection   // to the broker, by name
 	held        map[string]*atomic.Bool // parts that run once in the system: whether here
 	matches     atomic.Bool             // the matcher runs here
+	limits      map[string]int64        // bytes, by stream
 	traces      *trace.Provider
 	started     time.Time
 

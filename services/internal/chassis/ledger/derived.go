@@ -33,11 +33,12 @@ type Derived struct {
 // message could ever come twice.
 const duplicates = 100 * time.Millisecond
 
-// OpenDerived opens or creates the stream: conn writes it, readers follow it through another. subjects are its subjects' patterns.
-func OpenDerived(ctx context.Context, conn, readers *nats.Conn, name, description string, subjects ...string) (*Derived, error) {
+// OpenDerived opens or creates the stream: conn writes it, readers follow it through another. It holds at most bytesMax (0: no limit); a
+// full one takes nothing more, and its writer waits. subjects are its subjects' patterns.
+func OpenDerived(ctx context.Context, conn, readers *nats.Conn, name, description string, bytesMax int64, subjects ...string) (*Derived, error) {
 	d := &Derived{config: jetstream.StreamConfig{
 		Name: name, Description: description, Subjects: subjects, Storage: jetstream.FileStorage, Replicas: 1,
-		PersistMode: jetstream.AsyncPersistMode, AllowDirect: true, Duplicates: duplicates,
+		PersistMode: jetstream.AsyncPersistMode, AllowDirect: true, Duplicates: duplicates, MaxBytes: bytesMax, Discard: jetstream.DiscardNew,
 	}}
 	var err error
 	if d.js, err = jetstream.New(conn); err != nil {
@@ -66,6 +67,9 @@ func (d *Derived) open(ctx context.Context) error {
 				err = jetstream.ErrStreamNotFound
 			}
 		}
+	}
+	if err == nil {
+		stream, err = limited(ctx, d.js, stream, d.config.MaxBytes)
 	}
 	if err != nil {
 		return fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)

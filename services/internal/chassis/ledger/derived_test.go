@@ -73,7 +73,7 @@ func (r *relayed) last() uint64 {
 
 func (r *relayed) target() *ledger.Derived {
 	r.t.Helper()
-	d, err := ledger.OpenDerived(within(r.t), r.conn, r.conn, "EVENTS_OFFER", "test", "jieli.event.offer.>")
+	d, err := ledger.OpenDerived(within(r.t), r.conn, r.conn, "EVENTS_OFFER", "test", 0, "jieli.event.offer.>")
 	if err != nil {
 		r.t.Fatal(err)
 	}

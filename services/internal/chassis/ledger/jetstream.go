@@ -20,11 +20,12 @@ import (
 
 // JetStreamConfig of a JetStream broker.
 type JetStreamConfig struct {
-	Conn      *nats.Conn    // appends, reads and leases
-	Commands  *nats.Conn    // commands and their answers; default Conn
-	Followers *nats.Conn    // those who read along; default Conn. Of its own, so that a commit's acknowledgement never queues behind megabytes of catching up
-	Replicas  int           // of the ledger streams: 1, 3 or 5
-	LeaseTTL  time.Duration // at least 1 s
+	Conn      *nats.Conn       // appends, reads and leases
+	Commands  *nats.Conn       // commands and their answers; default Conn
+	Followers *nats.Conn       // those who read along; default Conn. Of its own, so that a commit's acknowledgement never queues behind megabytes of catching up
+	Replicas  int              // of the ledger streams: 1, 3 or 5
+	LeaseTTL  time.Duration    // at least 1 s
+	Limits    map[string]int64 // bytes, by stream; a stream that is not named has none
 	Log       zerolog.Logger
 }
 
@@ -39,7 +40,7 @@ type JetStream struct {
 
 // Bounds of what the broker keeps and waits for.
 const (
-	auditBytesMax   = 256 << 20
+	auditBytesMin   = 1 << 20
 	auditsAtOnceMax = 1024
 	appendTimeout   = 2 * time.Second
 	readTimeout     = 2 * time.Second
@@ -72,12 +73,13 @@ func NewJetStream(ctx context.Context, c JetStreamConfig) (*JetStream, error) {
 	}
 	_, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: auditStream, Description: "refusals at the edge", Subjects: []string{"jieli.audit.>"}, Discard: jetstream.DiscardOld,
-		MaxBytes: auditBytesMax, Replicas: 1, PersistMode: jetstream.AsyncPersistMode, AllowDirect: true,
+		MaxBytes: max(c.Limits[auditStream], auditBytesMin), Replicas: 1, PersistMode: jetstream.AsyncPersistMode, AllowDirect: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger: audit stream: %w", err)
 	}
-	return &JetStream{JetStreamConfig: c, js: js, followers: followers, leases: &kvLeases{kv, c.LeaseTTL}}, nil
+	b := &JetStream{JetStreamConfig: c, js: js, followers: followers, leases: &kvLeases{kv, c.LeaseTTL}}
+	return b, b.openCanary(ctx)
 }
 
 // OpenLog implements Broker.
@@ -95,9 +97,13 @@ func (b *JetStream) OpenLog(ctx context.Context, context string, partitions int)
 			DenyDelete:  true,
 			DenyPurge:   true,
 			MaxMsgSize:  1 << 20,
+			MaxBytes:    b.Limits[name],
 			Metadata:    map[string]string{metaPartitions: strconv.Itoa(partitions)},
 			// AllowDirect stays off: reads go through the leader.
 		})
+	}
+	if err == nil {
+		stream, err = limited(ctx, b.js, stream, b.Limits[name])
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ledger: stream %s: %w", name, err)
@@ -227,15 +233,6 @@ func (l *jetLog) Info(ctx context.Context) (LogInfo, error) {
 		return LogInfo{}, fmt.Errorf("ledger: %s: %w", l.name, err)
 	}
 	return LogInfo{Created: info.Created, Partitions: l.partitions, Last: info.State.LastSeq}, nil
-}
-
-// Codes of the broker that mean "surely not stored".
-var noSpace = map[jetstream.ErrorCode]bool{
-	10023: true, // insufficient resources
-	10028: true, // memory resources exceeded
-	10047: true, // storage resources exceeded
-	10054: true, // message size exceeds maximum
-	10077: true, // maximum messages or bytes exceeded
 }
 
 func (l *jetLog) Append(ctx context.Context, partition int, expect uint64, body []byte) (uint64, error) {

@@ -150,7 +150,7 @@ func (p *partition) now() time.Time {
 func (p *partition) process(ctx context.Context, group []*pending) error {
 	now := p.now()
 	if p.clock.Now().Before(p.retry) {
-		p.refuseAll(group, events.ErrOverloaded)
+		p.refuseNoRoom(group)
 		return nil
 	}
 	g := p.decide(group, now)
@@ -178,7 +178,7 @@ func (p *partition) process(ctx context.Context, group []*pending) error {
 		p.losses = 0
 	case errors.Is(err, ErrNoSpace):
 		p.undo(g)
-		p.refuseAll(g.all(), events.ErrOverloaded)
+		p.refuseNoRoom(g.all())
 		p.retry = p.clock.Now().Add(time.Second)
 		p.logger.Error().Err(err).Msg("no room at the broker; commands are refused for a second")
 		return nil
@@ -423,9 +423,19 @@ func (p *partition) forward(list []*pending) {
 const forwardTimeout = 5 * time.Second
 
 func (p *partition) refuseAll(list []*pending, kind events.ProblemKind) {
+	p.refuse(list, kind.Refuse("", "", ""))
+}
+
+// refuseNoRoom says that nothing is done until the operator makes room: to try again at once helps nobody.
+func (p *partition) refuseNoRoom(list []*pending) {
+	name := events.LedgerStream(p.machine.Context())
+	p.refuse(list, events.ErrOverloaded.Refusef("", "账本 %s 已无空间，须由运营方扩容", "the ledger %s has no room left; the operator must give it more", name))
+}
+
+func (p *partition) refuse(list []*pending, problem *events.Problem) {
 	for _, w := range list {
-		problem := kind.Refuse("", "", "")
-		problem.Instance = w.c.ID.String()
-		w.answer(problemBody(problem))
+		copied := *problem
+		copied.Instance = w.c.ID.String()
+		w.answer(problemBody(&copied))
 	}
 }

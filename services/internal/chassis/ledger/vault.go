@@ -36,15 +36,15 @@ type vaultEntry struct {
 	Content []byte `json:"content"`
 }
 
-// OpenVault opens or creates the store of personal data.
-func OpenVault(ctx context.Context, conn *nats.Conn, replicas int) (*Vault, error) {
+// OpenVault opens or creates the store of personal data, of at most bytesMax (0: no limit); a full one takes nothing more.
+func OpenVault(ctx context.Context, conn *nats.Conn, replicas int, bytesMax int64) (*Vault, error) {
 	js, err := jetstream.New(conn)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: vault: %w", err)
 	}
 	stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: vaultStream, Description: "personal data, erasable; the ledger holds references and keyed hashes",
-		Subjects: []string{vaultSubject + "*"}, Replicas: replicas, MaxMsgSize: 16 << 10,
+		Subjects: []string{vaultSubject + "*"}, Replicas: replicas, MaxMsgSize: 16 << 10, MaxBytes: bytesMax, Discard: jetstream.DiscardNew,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger: vault: %w", err)

@@ -14,7 +14,7 @@ import (
 func openVault(t *testing.T) (*ledger.Vault, *embedded) {
 	t.Helper()
 	e := startEmbedded(t, 0)
-	v, err := ledger.OpenVault(within(t), e.connect(t), 1)
+	v, err := ledger.OpenVault(within(t), e.connect(t), 1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
