@@ -1,7 +1,6 @@
 package events
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 )
@@ -217,7 +216,7 @@ func DecodeData(typ string, data []byte) (any, error) {
 		return nil, fmt.Errorf("events: unknown type %q", typ)
 	}
 	v := e.new()
-	if err := json.Unmarshal(data, v); err != nil {
+	if err := Unmarshal(data, v); err != nil {
 		return nil, fmt.Errorf("events: payload of %s: %w", typ, err)
 	}
 	return v, nil

@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/cloudevents/sdk-go/protocol/nats_jetstream/v2 v2.16.2
 	github.com/cloudevents/sdk-go/v2 v2.16.2
+	github.com/go-json-experiment/json v1.27.2
 	github.com/jieli-bus/jieli/contracts v0.0.0
 	github.com/nats-io/nats.go v1.55.0
 	pgregory.net/rapid v1.3.0

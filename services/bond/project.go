@@ -1,9 +1,9 @@
 package bond
 
 import (
-	"encoding/json"
 	"fmt"
 
+	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 )
 
@@ -11,7 +11,7 @@ import (
 // underwriter; and what it is sorted by.
 func Index(doc []byte) ([]store.Index, error) {
 	var b Bond
-	if err := json.Unmarshal(doc, &b); err != nil {
+	if err := events.Unmarshal(doc, &b); err != nil {
 		return nil, fmt.Errorf("bond: document of an application: %w", err)
 	}
 	index := []store.Index{

@@ -1,12 +1,12 @@
 package crossborder
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 
+	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 )
 
@@ -17,7 +17,7 @@ const countriesMax = 16
 // limit), and the countries of the lenders of its open contracts (the first 16 by code).
 func Index(doc []byte) ([]store.Index, error) {
 	var b Borrower
-	if err := json.Unmarshal(doc, &b); err != nil {
+	if err := events.Unmarshal(doc, &b); err != nil {
 		return nil, fmt.Errorf("crossborder: document of a borrower: %w", err)
 	}
 	index := []store.Index{

@@ -1,16 +1,23 @@
 package demand
 
 import (
-	"encoding/json"
 	"fmt"
 
+	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 )
 
 // Index gives the list filters of a demand's document: enterprise, status, region, industry, currency and each instrument.
 func Index(doc []byte) ([]store.Index, error) {
-	var d Demand
-	if err := json.Unmarshal(doc, &d); err != nil {
+	var d struct { // what the list is filtered by; every change of a demand comes here
+		Enterprise  string       `json:"enterprise"`
+		Status      string       `json:"status"`
+		Region      string       `json:"region"`
+		Industry    string       `json:"industry"`
+		Amount      events.Money `json:"amount"`
+		Instruments []string     `json:"instruments"`
+	}
+	if err := events.Unmarshal(doc, &d); err != nil {
 		return nil, fmt.Errorf("demand: document of a demand: %w", err)
 	}
 	index := []store.Index{

@@ -2,7 +2,6 @@ package demand
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -64,7 +63,7 @@ func (p *preparer) decoded(id string, version uint64, doc []byte) (*enterpriseDo
 		return known.doc, nil
 	}
 	e := new(enterpriseDoc)
-	if err := json.Unmarshal(doc, e); err != nil {
+	if err := events.Unmarshal(doc, e); err != nil {
 		return nil, fmt.Errorf("demand: document of enterprise %s: %w", id, err)
 	}
 	p.mu.Lock()
@@ -214,7 +213,7 @@ func (p *preparer) read(ctx context.Context, context, id string, into any) error
 	if err != nil {
 		return fmt.Errorf("demand: looking up %s %s: %w", context, id, err)
 	}
-	if err := json.Unmarshal(doc, into); err != nil {
+	if err := events.Unmarshal(doc, into); err != nil {
 		return fmt.Errorf("demand: document of %s %s: %w", context, id, err)
 	}
 	return nil

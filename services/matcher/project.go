@@ -1,17 +1,24 @@
 package matcher
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 
+	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 )
 
 // indexes gives the list filters of a match: GET /v1/recommendations?enterprise=...
 func indexes(doc []byte) ([]store.Index, error) {
-	var m Match
-	if err := json.Unmarshal(doc, &m); err != nil {
+	var m struct { // what the list is filtered by; every recommendation comes here
+		Enterprise string     `json:"enterprise"`
+		Region     string     `json:"region"`
+		Industry   string     `json:"industry"`
+		Stage      string     `json:"stage"`
+		Instrument string     `json:"instrument"`
+		Offers     []struct{} `json:"offers"`
+	}
+	if err := events.Unmarshal(doc, &m); err != nil {
 		return nil, fmt.Errorf("matcher: document: %w", err)
 	}
 	list := []store.Index{store.SortTime("created", m.CreatedAt), store.SortTime("updated", m.UpdatedAt)}

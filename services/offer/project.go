@@ -1,16 +1,21 @@
 package offer
 
 import (
-	"encoding/json"
 	"fmt"
 
+	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 )
 
 // Index gives the list filters of an offer's document: party, status, instrument, currency.
 func Index(doc []byte) ([]store.Index, error) {
-	var o Offer
-	if err := json.Unmarshal(doc, &o); err != nil {
+	var o struct { // what the list is filtered by; every change of an offer comes here
+		Party      string       `json:"party"`
+		Status     string       `json:"status"`
+		Instrument string       `json:"instrument"`
+		Capacity   events.Money `json:"capacity"`
+	}
+	if err := events.Unmarshal(doc, &o); err != nil {
 		return nil, fmt.Errorf("offer: document of an offer: %w", err)
 	}
 	return []store.Index{

@@ -2,9 +2,9 @@ package offer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
@@ -24,7 +24,7 @@ func New(deps Deps) app.Service {
 		Path:    Path,
 		Create:  Create,
 		Amend:   Amend,
-		Prepare: preparer{deps}.prepare,
+		Prepare: (&preparer{Deps: deps, known: make(map[string]knownParty)}).prepare,
 		Index:   Index,
 		Noun:    "资金供给", NounEN: "funding offer",
 		Filters: []app.Filter{
@@ -37,10 +37,44 @@ func New(deps Deps) app.Service {
 	}
 }
 
-type preparer struct{ Deps }
+type preparer struct {
+	Deps
+	mu    sync.Mutex
+	known map[string]knownParty
+}
+
+// knownParty is a decoded document: one institution publishes many offers, and its document is many times as long as an offer.
+type knownParty struct {
+	version uint64
+	doc     *partyDoc // never changed
+}
+
+// knownMax bounds the decoded documents that are kept.
+const knownMax = 1024
+
+// decoded returns the document in Go form, from before where it is the same version.
+func (p *preparer) decoded(id string, version uint64, doc []byte) (*partyDoc, error) {
+	p.mu.Lock()
+	known, ok := p.known[id]
+	p.mu.Unlock()
+	if ok && known.version == version {
+		return known.doc, nil
+	}
+	read := new(partyDoc)
+	if err := events.Unmarshal(doc, read); err != nil {
+		return nil, fmt.Errorf("offer: document of party %s: %w", id, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.known) >= knownMax {
+		clear(p.known)
+	}
+	p.known[id] = knownParty{version, read}
+	return read, nil
+}
 
 // prepare looks up the institution of an offer that is published or amended.
-func (p preparer) prepare(ctx context.Context, c *step.Command) error {
+func (p *preparer) prepare(ctx context.Context, c *step.Command) error {
 	switch d := c.Data.(type) {
 	case *events.PublishOffer:
 		if !events.ValidID(d.Party) {
@@ -52,7 +86,7 @@ func (p preparer) prepare(ctx context.Context, c *step.Command) error {
 			Party string `json:"party"`
 			Unit  string `json:"unit"`
 		}
-		_, _, err := p.read(ctx, "offer", c.Subject, &doc)
+		err := p.read(ctx, "offer", c.Subject, &doc)
 		if errors.Is(err, store.ErrNotFound) {
 			return unknown(c.Subject)
 		}
@@ -79,12 +113,15 @@ type unitDoc struct {
 	Closed bool `json:"closed"`
 }
 
-func (p preparer) party(ctx context.Context, c *step.Command, field, id, unit string) error {
-	var doc partyDoc
-	version, position, err := p.read(ctx, "party", id, &doc)
+func (p *preparer) party(ctx context.Context, c *step.Command, field, id, unit string) error {
+	raw, version, position, err := p.Lookup.Document(ctx, "party", id)
 	if errors.Is(err, store.ErrNotFound) {
 		return events.ErrNotFound.Refusef(field, "没有登记编号为 %s 的机构", "no party is registered under %s", id)
 	}
+	if err != nil {
+		return fmt.Errorf("offer: looking up party %s: %w", id, err)
+	}
+	doc, err := p.decoded(id, version, raw)
 	if err != nil {
 		return err
 	}
@@ -127,13 +164,13 @@ func (d *partyDoc) place(unit string, facts *events.PartyFacts) (state string) {
 	return state
 }
 
-func (p preparer) read(ctx context.Context, context, id string, into any) (version uint64, position string, err error) {
-	doc, version, position, err := p.Lookup.Document(ctx, context, id)
+func (p *preparer) read(ctx context.Context, context, id string, into any) error {
+	doc, _, _, err := p.Lookup.Document(ctx, context, id)
 	if err != nil {
-		return 0, "", fmt.Errorf("offer: looking up %s %s: %w", context, id, err)
+		return fmt.Errorf("offer: looking up %s %s: %w", context, id, err)
 	}
-	if err := json.Unmarshal(doc, into); err != nil {
-		return 0, "", fmt.Errorf("offer: document of %s %s: %w", context, id, err)
+	if err := events.Unmarshal(doc, into); err != nil {
+		return fmt.Errorf("offer: document of %s %s: %w", context, id, err)
 	}
-	return version, position, nil
+	return nil
 }

@@ -1,10 +1,10 @@
 package registry
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
+	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 )
 
@@ -12,7 +12,7 @@ import (
 // yet expired) and focus area once.
 func Index(doc []byte) ([]store.Index, error) {
 	var e Enterprise
-	if err := json.Unmarshal(doc, &e); err != nil {
+	if err := events.Unmarshal(doc, &e); err != nil {
 		return nil, fmt.Errorf("registry: document of an enterprise: %w", err)
 	}
 	index := []store.Index{{Name: "region", Value: e.Region}, {Name: "industry", Value: e.Industry}, {Name: "status", Value: e.Status},

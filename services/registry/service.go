@@ -100,7 +100,7 @@ func (p preparer) eraseContact(ctx context.Context, c *step.Command) error {
 		return fmt.Errorf("registry: looking up %s: %w", c.Subject, err)
 	}
 	var e Enterprise
-	if err := json.Unmarshal(doc, &e); err != nil {
+	if err := events.Unmarshal(doc, &e); err != nil {
 		return fmt.Errorf("registry: document of %s: %w", c.Subject, err)
 	}
 	if e.Contact == nil {

@@ -2,7 +2,6 @@ package sharing
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
@@ -32,7 +31,7 @@ func New(cuts func(ctx context.Context) ([]events.Cut, error)) app.Service {
 // index lists departments by the grants in force.
 func index(doc []byte) ([]store.Index, error) {
 	var d Department
-	if err := json.Unmarshal(doc, &d); err != nil {
+	if err := events.Unmarshal(doc, &d); err != nil {
 		return nil, err
 	}
 	var list []store.Index

@@ -40,12 +40,12 @@ func rules() []rule {
 			},
 		},
 		{
-			name:   "events import contracts, the CloudEvents event type and the nats.Msg type",
+			name:   "events import contracts, the CloudEvents event type, the nats.Msg type and a JSON decoder",
 			reason: "a stranger's program takes the events module to speak with the bus: it must not bring a broker, a store or our services along",
 			names:  []string{events},
 			check: func(t *tree) []string {
 				sdk := "github.com/cloudevents/sdk-go/v2/"
-				allowed := []string{sdk + "event", sdk + "types", "github.com/nats-io/nats.go"}
+				allowed := []string{sdk + "event", sdk + "types", "github.com/nats-io/nats.go", "github.com/go-json-experiment/json"}
 				return append(
 					imports(t.production(events), func(_ *file, p string) bool {
 						return standard(p) || own(p, events) || own(p, contracts) || slices.Contains(allowed, p)

@@ -19,7 +19,7 @@ func house() map[string]string {
 	}
 	files := map[string]string{
 		"contracts/contracts.go":    imports("contracts", "embed"),
-		"events/events.go":          imports("events", module+"contracts", "github.com/nats-io/nats.go", "github.com/cloudevents/sdk-go/v2/event", "github.com/cloudevents/sdk-go/v2/types"),
+		"events/events.go":          imports("events", module+"contracts", "github.com/nats-io/nats.go", "github.com/cloudevents/sdk-go/v2/event", "github.com/cloudevents/sdk-go/v2/types", "github.com/go-json-experiment/json"),
 		stepping + "/step.go":       imports("step", "container/heap", module+"events"),
 		ledger + "/ledger.go":       imports("ledger", "github.com/nats-io/nats.go/jetstream", module+stepping),
 		bus + "/bus.go":             imports("bus", "github.com/nats-io/nats.go"),
@@ -82,8 +82,8 @@ func TestRulesCanFail(t *testing.T) {
 	}{
 		{"contracts import the standard library only", "contracts/x.go", body("contracts", module+"events", ""), "imports " + module + "events"},
 		{"contracts import the standard library only", "contracts/x.go", body("contracts", "gopkg.in/yaml.v3", ""), "imports gopkg.in/yaml.v3"},
-		{"events import contracts, the CloudEvents event type and the nats.Msg type", "events/x.go", body("events", "github.com/nats-io/nats.go/jetstream", ""), "jetstream"},
-		{"events import contracts, the CloudEvents event type and the nats.Msg type", "events/events.go", "package events\n", "take that out of the rule"},
+		{"events import contracts, the CloudEvents event type, the nats.Msg type and a JSON decoder", "events/x.go", body("events", "github.com/nats-io/nats.go/jetstream", ""), "jetstream"},
+		{"events import contracts, the CloudEvents event type, the nats.Msg type and a JSON decoder", "events/events.go", "package events\n", "take that out of the rule"},
 		{"decisions are pure", "services/demand/decide_money.go", body("demand", "github.com/rs/zerolog", ""), "zerolog"},
 		{"decisions are pure", "services/demand/decide.go", body("demand", "net/http", ""), "net/http"},
 		{"decisions are pure", "services/offer/model.go", body("offer", "math/rand/v2", ""), "math/rand"},

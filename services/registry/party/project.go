@@ -1,10 +1,10 @@
 package party
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
+	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 )
 
@@ -18,7 +18,7 @@ func Index(doc []byte) ([]store.Index, error) {
 		CreatedAt time.Time `json:"created_at"`
 		UpdatedAt time.Time `json:"updated_at"`
 	}
-	if err := json.Unmarshal(doc, &p); err != nil {
+	if err := events.Unmarshal(doc, &p); err != nil {
 		return nil, fmt.Errorf("party: document of a party: %w", err)
 	}
 	index := []store.Index{{Name: "kind", Value: p.Kind}, {Name: "status", Value: p.Status}, store.SortTime("created", p.CreatedAt), store.SortTime("updated", p.UpdatedAt)}

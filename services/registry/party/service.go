@@ -120,7 +120,7 @@ func (p preparer) eraseContact(ctx context.Context, c *step.Command) error {
 		return fmt.Errorf("party: looking up %s: %w", c.Subject, err)
 	}
 	var registered Party
-	if err := json.Unmarshal(doc, &registered); err != nil {
+	if err := events.Unmarshal(doc, &registered); err != nil {
 		return fmt.Errorf("party: document of %s: %w", c.Subject, err)
 	}
 	if registered.Contact == nil {

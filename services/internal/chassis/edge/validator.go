@@ -5,7 +5,6 @@ package edge
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -84,7 +83,7 @@ func (v *Validator) Payload(typ string, data []byte) (any, error) {
 		}
 	}
 	payload := c.entry.New()
-	if err := json.Unmarshal(data, payload); err != nil {
+	if err := events.Unmarshal(data, payload); err != nil {
 		return nil, locate(data, payload, err)
 	}
 	return payload, nil

@@ -198,19 +198,37 @@ func manyFields(n int) string {
 	return strings.Join(fields, ",")
 }
 
+// pointed makes numbers with a point or an exponent float64, as decodeAny reads them on purpose.
+func pointed(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if strings.ContainsAny(string(v), ".eE") {
+			f, _ := v.Float64()
+			return f
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = pointed(v[name])
+		}
+	case []any:
+		for i := range v {
+			v[i] = pointed(v[i])
+		}
+	}
+	return v
+}
+
 func TestDecodeAnyIsWhatTheLibraryReads(t *testing.T) {
 	texts := []string{`{"a\u00e9\"\\": "x\ty", "n": [1, -20, 9007199254740992], "t": [true, false, null, {}, [], ""], "\ud83d\ude00": "😀"}`, ` [ ] `, `7`, `"\\"`, `""`}
 	eachExample(t, func(_ string, _ events.Entry, data []byte) {
 		texts = append(texts, string(data), strings.Join(strings.Fields(string(data)), ""))
 	})
 	for _, text := range texts {
-		if strings.Contains(text, ".5") { // numbers with a point are read as float64 on purpose
-			continue
-		}
 		want, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 		if err != nil {
 			t.Fatal(err)
 		}
+		want = pointed(want)
 		if got, p := decodeAny([]byte(text)); p != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %v (%v), want %v", text, got, p, want)
 		}

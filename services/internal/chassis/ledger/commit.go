@@ -99,7 +99,7 @@ func (s *Stored) Decode() (*Commit, error) {
 	}
 	closing := &all[len(all)-1]
 	c := &Commit{Time: closing.Time, Events: all[:len(all)-1]}
-	if err := json.Unmarshal(closing.Data, &c.Record); err != nil {
+	if err := events.Unmarshal(closing.Data, &c.Record); err != nil {
 		return nil, fmt.Errorf("ledger: closing record at sequence %d: %w", s.Sequence, err)
 	}
 	return c, nil

@@ -30,7 +30,7 @@ func (m machine[T]) Project(doc []byte, e *Applied) ([]byte, error) {
 	var current *T
 	if doc != nil {
 		current = new(T)
-		if err := json.Unmarshal(doc, current); err != nil {
+		if err := events.Unmarshal(doc, current); err != nil {
 			return nil, fmt.Errorf("step: document of %s/%s: %w", m.d.Context, e.Subject, err)
 		}
 	}
@@ -167,7 +167,7 @@ func (s *state[T]) Range(visit func(subject string, version uint64, doc []byte) 
 
 func (s *state[T]) Load(subject string, version uint64, doc []byte) error {
 	t := new(T)
-	if err := json.Unmarshal(doc, t); err != nil {
+	if err := events.Unmarshal(doc, t); err != nil {
 		return fmt.Errorf("step: document of %s/%s: %w", s.d.Context, subject, err)
 	}
 	s.put(subject, entry[T]{t, version})
