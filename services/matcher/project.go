@@ -3,6 +3,7 @@ package matcher
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
@@ -10,13 +11,15 @@ import (
 
 // indexes gives the list filters of a match: GET /v1/recommendations?enterprise=...
 func indexes(doc []byte) ([]store.Index, error) {
-	var m struct { // what the list is filtered by; every recommendation comes here
+	var m struct { // what the list is filtered and sorted by; every recommendation comes here
 		Enterprise string     `json:"enterprise"`
 		Region     string     `json:"region"`
 		Industry   string     `json:"industry"`
 		Stage      string     `json:"stage"`
 		Instrument string     `json:"instrument"`
 		Offers     []struct{} `json:"offers"`
+		CreatedAt  time.Time  `json:"created_at"`
+		UpdatedAt  time.Time  `json:"updated_at"`
 	}
 	if err := events.Unmarshal(doc, &m); err != nil {
 		return nil, fmt.Errorf("matcher: document: %w", err)
