@@ -97,7 +97,7 @@ func (s *System) handler(known *tokens, cursorKey string, loopback bool) (http.H
 	if s.options.has("portal") {
 		var err error
 		services = s.services
-		routes, err = portal.Routes(portal.Config{Streams: s.streams, Matcher: matchQueries{s}, Clock: clock.Real{}, Registry: s.registry, Log: s.options.Log})
+		routes, err = portal.Routes(portal.Config{Streams: s.streams, Matcher: matchQueries{s}, Commands: s.sender, Clock: clock.Real{}, Registry: s.registry, Log: s.options.Log})
 		if err != nil {
 			return nil, err
 		}

@@ -31,6 +31,7 @@ const (
 type Config struct {
 	Streams  app.Streams
 	Matcher  Matcher
+	Commands app.Commands
 	Clock    clock.Clock
 	Registry *prometheus.Registry
 	Log      zerolog.Logger // the zero value logs nothing
@@ -53,6 +54,7 @@ func (c *Config) Validate() error {
 	}
 	need(c.Streams != nil, "Streams is required")
 	need(c.Matcher != nil, "Matcher is required")
+	need(c.Commands != nil, "Commands is required")
 	need(c.Clock != nil, "Clock is required")
 	need(c.Registry != nil, "Registry is required")
 	need(c.WriteMax > 0, "WriteMax must be positive")
@@ -69,5 +71,8 @@ func Routes(c Config) ([]webapi.Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(Recommendations(c.Matcher), webapi.Route{Pattern: "GET /v1/stream", Handle: s.serve, Departments: true, Stream: true, Doc: &streamDoc}), nil
+	return append(Recommendations(c.Matcher),
+		webapi.Route{Pattern: "GET /v1/stream", Handle: s.serve, Departments: true, Stream: true, Doc: &streamDoc},
+		webapi.Route{Pattern: "POST /v1/events", Handle: c.postEvents, Parties: true, BodyBytesMax: BatchBytesMax, Doc: &eventsDoc},
+	), nil
 }

@@ -48,3 +48,48 @@ var streamDoc = webapi.Doc{
 	Answers: []webapi.Answer{{Status: 200, About: webapi.Text{ZH: "事件流", EN: "the stream"}, ContentType: "text/event-stream"}},
 	Refuses: []events.ProblemKind{events.ErrID, events.ErrNotFound, events.ErrUnknownType},
 }
+
+const exampleEvent = `{"specversion":"1.0","id":"0190d3a4-0000-7000-8000-000000000001","source":"/parties/bank-1","type":"jieli.offer.pause.v1","subject":"offer-1",` +
+	`"datacontenttype":"application/json","data":{"reason":"额度调整"}}`
+
+var eventSchema = map[string]any{
+	"type": "object", "required": []any{"specversion", "id", "source", "type", "subject"},
+	"description": "CloudEvents 1.0 的 JSON 格式。 The JSON format of CloudEvents 1.0.",
+	"properties": map[string]any{
+		"specversion": map[string]any{"const": "1.0"},
+		"id":          map[string]any{"type": "string", "minLength": 1, "maxLength": 200, "description": "命令编号：UUIDv7，或自定的键。 The command's id: a UUIDv7, or a key of one's own."},
+		"source":      map[string]any{"type": "string", "description": "来源；机构须为 /parties/<编号> 或其下级。 The source; a party's is /parties/<id> or below it."},
+		"type":        map[string]any{"type": "string", "description": "命令类型。 The command's type."},
+		"subject":     map[string]any{"type": "string", "pattern": "^[A-Za-z0-9_~:-]{1,64}$", "description": "对象编号。 The entity's id."},
+		"data":        map[string]any{"description": "内容，按类型的契约。 The payload, after its type's contract."},
+	},
+}
+
+var eventsDoc = webapi.Doc{
+	ID: "events", Tag: "events", Summary: webapi.Text{ZH: "以 CloudEvents 发出命令", EN: "Give commands as CloudEvents"},
+	About: webapi.Text{ZH: "CloudEvents HTTP 绑定的三种模式：二进制（ce- 报文头）、结构化、批量（至多 256 个、4 MiB）。与经 NATS 发送的是同样的命令。批量逐个受理，没有整体事务；关于同一对象的命令按顺序执行，每个事件在 results 中按顺序有一项结果，只要有一个被拒绝即应答 207。",
+		EN: "The three modes of the CloudEvents HTTP binding: binary (ce- headers), structured, and batch (at most 256 events, 4 MiB). They are the commands that go over NATS. " +
+			"A batch is no transaction: each event is accepted or refused by itself, those about one entity in their order; results has one item for each, in order, and the answer is 207 when any was refused."},
+	Headers: []webapi.Param{
+		{Name: "ce-id", About: webapi.Text{ZH: "二进制模式的属性；其余属性同样以 ce- 开头", EN: "an attribute in binary mode; the others begin with ce- as well"}, Example: "0190d3a4-0000-7000-8000-000000000001"},
+		{Name: webapi.HeaderActor, About: webapi.Text{ZH: "操作人；也可用扩展属性 actor", EN: "who gives the commands; the extension attribute actor does the same"}, Example: "operator"},
+	},
+	Body: []webapi.Body{
+		{ContentType: events.ContentTypeEvent, Schema: eventSchema, Examples: map[string][]byte{"pause": []byte(exampleEvent)}},
+		{ContentType: events.ContentTypeBatch, Schema: map[string]any{"type": "array", "maxItems": BatchEventsMax, "items": eventSchema}, Examples: map[string][]byte{"one": []byte("[" + exampleEvent + "]")}},
+		{ContentType: "application/json", Schema: map[string]any{"type": "object", "description": "二进制模式：内容即命令的内容。 Binary mode: the content is the payload."}, Examples: map[string][]byte{"pause": []byte(`{"reason":"额度调整"}`)}},
+	},
+	Answers: []webapi.Answer{
+		{Status: 200, About: webapi.Text{ZH: "已接受并落盘：单个事件为其结果，批量为 results", EN: "accepted and on disk: of one event its answer, of a batch its results"}, ContentType: "application/json",
+			Schema: map[string]any{"oneOf": []any{map[string]any{"$ref": "#/components/schemas/events.Answer"}, batchSchema}}, Headers: []webapi.Param{webapi.PositionAnswer}},
+		{Status: 207, About: webapi.Text{ZH: "批量中有被拒绝的", EN: "some of the batch were refused"}, ContentType: "application/json", Schema: batchSchema},
+	},
+	Refuses: webapi.CommandRefusals(),
+}
+
+var batchSchema = map[string]any{"type": "object", "required": []any{"results"}, "properties": map[string]any{"results": map[string]any{
+	"type": "array", "items": map[string]any{"type": "object", "required": []any{"status"}, "properties": map[string]any{
+		"status":  map[string]any{"type": "integer", "description": "单独发送时的状态码。 The status it would have had alone."},
+		"answer":  map[string]any{"$ref": "#/components/schemas/events.Answer"},
+		"problem": map[string]any{"$ref": "#/components/schemas/events.Problem"},
+	}}}}}

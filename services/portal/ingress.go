@@ -30,8 +30,13 @@ func Admit(actor step.Actor, context string, e *events.Event) (*events.Event, er
 		return nil, events.ErrForbidden.Refusef("source", "来源（source）须为 /parties/%s 或其下级路径", "the source must be /parties/%s or below it", id)
 	}
 	if !printable(e.ID) {
-		return nil, events.ErrCommandID.Refuse("id", "事件编号须为 1 至 200 个可显示字符", "the event's id must be 1 to 200 printable characters")
+		return nil, badEventID()
 	}
+	return commandOf(actor, e), nil
+}
+
+// commandOf is the command as it is sent on.
+func commandOf(actor step.Actor, e *events.Event) *events.Event {
 	id, err := events.ParseUUID(e.ID)
 	if err != nil || id.Version() != 7 {
 		id = webapi.DerivedID(actor, e.ID)
@@ -43,7 +48,11 @@ func Admit(actor step.Actor, context string, e *events.Event) (*events.Event, er
 			command.Set(name, v, events.String)
 		}
 	}
-	return command, nil
+	return command
+}
+
+func badEventID() error {
+	return events.ErrCommandID.Refuse("id", "事件编号须为 1 至 200 个可显示字符", "the event's id must be 1 to 200 printable characters")
 }
 
 func printable(id string) bool {

@@ -148,13 +148,15 @@ type world struct {
 	feed    *feed
 	match   *match
 	clock   *clock.Manual
+
+	commands *commands
 }
 
 func newWorld(t *testing.T, change ...func(*portal.Config)) *world {
 	t.Helper()
-	w := &world{feed: newFeed(), match: &match{}, clock: clock.NewManual(start)}
+	w := &world{commands: newCommands(), feed: newFeed(), match: &match{}, clock: clock.NewManual(start)}
 	registry := prometheus.NewRegistry()
-	c := portal.Config{Streams: w.feed, Matcher: w.match, Clock: w.clock, Registry: registry}
+	c := portal.Config{Streams: w.feed, Matcher: w.match, Commands: w.commands, Clock: w.clock, Registry: registry}
 	for _, f := range change {
 		f(&c)
 	}
@@ -166,7 +168,7 @@ func newWorld(t *testing.T, change ...func(*portal.Config)) *world {
 	t.Cleanup(func() { memory.Close() })
 	w.handler, err = webapi.New(webapi.Config{
 		Commands: nobody{}, Partitions: 1, CursorKey: []byte("0123456789abcdef"), Store: memory, Waiter: store.NewWaiter(nil), Loopback: true, Registry: registry, Extra: routes,
-		Tokens: tokens{"op": webapi.OperatorPrincipal, "pboc-token": "pboc", "most-token": "most", "odd-token": "odd.view"},
+		Tokens: tokens{"op": webapi.OperatorPrincipal, "pboc-token": "pboc", "most-token": "most", "odd-token": "odd.view", "bank-token": "party:bank-1"},
 		Ready:  func(context.Context) map[string]error { return nil },
 		Clock:  w.clock.Now,
 	})

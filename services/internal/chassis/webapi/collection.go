@@ -141,7 +141,7 @@ func commandDoc(s app.Service, typ string) (*Doc, error) {
 
 func acceptedAnswers() []Answer {
 	return []Answer{{Status: 200, About: Text{"已接受并落盘；重复的命令得到第一次的结果", "accepted and on disk; a repeat gets the first outcome"}, ContentType: "application/json",
-		Value: events.Answer{}, Headers: []Param{etagAnswer, positionAnswer}}}
+		Value: events.Answer{}, Headers: []Param{etagAnswer, PositionAnswer}}}
 }
 
 func createdAnswers() []Answer {

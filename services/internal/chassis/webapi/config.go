@@ -76,6 +76,8 @@ type Route struct {
 	Departments bool
 	// Parties opens it to the tokens of parties alone: a command, whose actor is then the party.
 	Parties bool
+	// BodyBytesMax bounds the content; 0: the frame's BodyBytesMax.
+	BodyBytesMax int64
 	// Stream says that the answer has no end of its own: the frame lifts the write timeout, does not count it
 	// against RequestsMax, and ends the request's context when the server drains.
 	Stream bool

@@ -58,11 +58,11 @@ type Answer struct {
 var (
 	refusesAny     = []events.ProblemKind{events.ErrMalformed, events.ErrHeader, events.ErrUnauthorised, events.ErrForbidden, events.ErrOverloaded, events.ErrUnavailable, events.ErrInternal}
 	refusesRead    = []events.ProblemKind{events.ErrStale}
-	refusesCommand = commandRefusals()
+	refusesCommand = CommandRefusals()
 )
 
-// commandRefusals are all kinds that a command may meet at the edge or in its decision.
-func commandRefusals() []events.ProblemKind {
+// CommandRefusals are all kinds that a command may meet at the edge or in its decision.
+func CommandRefusals() []events.ProblemKind {
 	var list []events.ProblemKind
 	for _, k := range events.Problems {
 		switch k.Code {
@@ -96,12 +96,12 @@ var (
 	amendHeader       = Param{Name: HeaderMatch, About: Text{"所依据的版本（ETag），或 * 表示任何现有版本；缺少则以 428 拒绝", "the version (ETag) it is based on, or * for whichever there is; without it: 428"}, Example: `"3"`, Required: true}
 	traceHeader       = Param{Name: "traceparent", About: Text{"W3C 链路追踪", "W3C trace context"}, Example: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
 	etagAnswer        = Param{Name: "ETag", About: Text{"版本", "version"}, Example: `"3"`}
-	positionAnswer    = Param{Name: HeaderPosition, About: Text{"账本位置：命令所在的提交，或读取时已经读到之处", "ledger position: of the command's commit, or as far as the answer had read"}, Example: "demand.0:1234"}
+	PositionAnswer    = Param{Name: HeaderPosition, About: Text{"账本位置：命令所在的提交，或读取时已经读到之处", "ledger position: of the command's commit, or as far as the answer had read"}, Example: "demand.0:1234"}
 	locationAnswer    = Param{Name: "Location", About: Text{"新对象的路径", "path of the new entity"}, Example: "/v1/demands/d-1"}
 	commandHeaders    = []Param{keyHeader, matchHeader, actorHeader, traceHeader}
 	amendmentHeaders  = []Param{keyHeader, amendHeader, actorHeader, traceHeader}
 	readHeaders       = []Param{positionHeader, noneMatchHeader}
-	readAnswerHeaders = []Param{etagAnswer, positionAnswer}
+	readAnswerHeaders = []Param{etagAnswer, PositionAnswer}
 )
 
 // ReadHeaders are the headers that a route with Reads takes.

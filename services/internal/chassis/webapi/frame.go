@@ -1,6 +1,7 @@
 package webapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -153,7 +154,7 @@ func (f *frame) serve(w *response, r *http.Request, handler http.Handler) error 
 		return events.ErrForbidden.Refuse("", "部门令牌只能读取本部门的视图（/v1/stream）", "a department's token may only read its own view (/v1/stream)")
 	}
 	r = r.WithContext(context.WithValue(r.Context(), principalKey{}, principal))
-	r.Body = http.MaxBytesReader(w.ResponseWriter, r.Body, BodyBytesMax)
+	r.Body = http.MaxBytesReader(w.ResponseWriter, r.Body, cmp.Or(s.BodyBytesMax, BodyBytesMax))
 	if s.Stream {
 		ctx, cancel := untilDrain(r.Context())
 		defer cancel()

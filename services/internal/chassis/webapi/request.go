@@ -130,6 +130,15 @@ const requestIDBytesMax = 64
 
 // readBody returns the whole body of a JSON request. An empty one is returned as nil, whatever its type.
 func readBody(r *http.Request) ([]byte, error) {
+	b, err := ReadBody(r)
+	if err != nil || len(b) == 0 {
+		return nil, err
+	}
+	return b, checkContentType(r.Header)
+}
+
+// ReadBody returns the whole body of a request, whatever its type.
+func ReadBody(r *http.Request) ([]byte, error) {
 	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return nil, badHeader("Content-Encoding", "不受支持", "is not supported")
 	}
@@ -137,14 +146,17 @@ func readBody(r *http.Request) ([]byte, error) {
 	if err != nil {
 		var big *http.MaxBytesError
 		if errors.As(err, &big) {
-			return nil, events.ErrTooLarge.Refusef("", "请求内容最多 %d 字节", "the body may have %d bytes", BodyBytesMax)
+			return nil, events.ErrTooLarge.Refusef("", "请求内容最多 %d 字节", "the body may have %d bytes", big.Limit)
 		}
 		return nil, events.ErrMalformed.Refuse("", "请求内容不完整", "the body is incomplete")
 	}
-	if len(b) == 0 {
-		return nil, nil
-	}
-	return b, checkContentType(r.Header)
+	return b, nil
+}
+
+// ActorOf is who speaks in a request, and whether the request names it: the operator may speak for others.
+func ActorOf(r *http.Request) (actor step.Actor, named bool, err error) {
+	actor, err = actorOf(r.Header, Principal(r.Context()))
+	return actor, len(r.Header[HeaderActor]) > 0, err
 }
 
 func checkContentType(h http.Header) error {
