@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 
 	"github.com/jieli-bus/jieli/services/allinone"
-	"github.com/rs/zerolog"
 )
 
 // system is a running all-in-one process, as far as up and demo need it.
@@ -29,15 +28,9 @@ func startAllInOne(ctx context.Context, c upConfig, log io.Writer) (system, erro
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	level, err := zerolog.ParseLevel(c.LogLevel)
+	logger, err := c.Logger(log)
 	if err != nil {
 		return nil, err
 	}
-	if c.LogFormat == "text" {
-		log = zerolog.ConsoleWriter{Out: log, NoColor: true, TimeFormat: "15:04:05"}
-	}
-	return allinone.Start(ctx, allinone.Options{
-		Dir: c.Dir, HTTP: c.HTTP, NATS: c.NATS, Store: c.Store, Partitions: c.Partitions, Environment: c.Environment, Version: thisBuild().Version,
-		Log: zerolog.New(log).Level(level).With().Timestamp().Logger(),
-	})
+	return allinone.Start(ctx, c.Options(thisBuild().Version, logger))
 }
