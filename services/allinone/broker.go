@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,6 +39,7 @@ type NATSCredential struct {
 	Stream   string `json:"stream,omitempty"`
 	Consumer string `json:"consumer,omitempty"`
 	Ingress  string `json:"ingress,omitempty"` // where a party's commands go, with a context behind it
+	CA       string `json:"ca,omitempty"`      // file with the certificate of who signed the broker's
 }
 
 // broker is the NATS server: inside, or elsewhere.
@@ -212,15 +214,15 @@ func (b *broker) start(d *directory, address string, departments []string) error
 	return nil
 }
 
-// address is where clients connect, "" when the broker listens nowhere.
+// address is where clients connect, as a URL (several of a broker elsewhere), "" when the broker listens nowhere.
 func (b *broker) address() string {
 	switch {
 	case b.server == nil:
-		return strings.TrimPrefix(b.url, "nats://")
+		return b.url
 	case !b.listening:
 		return ""
 	}
-	return b.server.Addr().String()
+	return "nats://" + b.server.Addr().String()
 }
 
 // connect opens a connection with an inbox of its own: nobody else of the account can listen to its answers. To the broker inside it
@@ -248,16 +250,15 @@ func (b *broker) connect(ctx context.Context, name, user, password string, count
 const pingInterval = 2 * time.Second
 
 // writeCredentials stores what stock clients need to connect.
-func (b *broker) writeCredentials(d *directory) error {
-	url := "nats://" + b.address()
-	list := map[string]NATSCredential{"operator": {URL: url, User: coreUser, Password: b.core}}
+func (b *broker) writeCredentials(dir string) error {
+	list := map[string]NATSCredential{"operator": {URL: b.address(), User: coreUser, Password: b.core, CA: b.ca}}
 	for dept, password := range b.readers {
-		list[dept] = NATSCredential{URL: url, User: dept, Password: password, Stream: events.ViewStream(dept), Consumer: ViewConsumer}
+		list[dept] = NATSCredential{URL: b.address(), User: dept, Password: password, Stream: events.ViewStream(dept), Consumer: ViewConsumer, CA: b.ca}
 	}
 	for name, credential := range list {
 		body, err := json.MarshalIndent(credential, "", "  ")
 		if err == nil {
-			err = os.WriteFile(d.at("credentials", name+".nats.json"), append(body, '\n'), 0o600)
+			err = os.WriteFile(filepath.Join(dir, name+".nats.json"), append(body, '\n'), 0o600)
 		}
 		if err != nil {
 			return fmt.Errorf("allinone: credentials: %w", err)

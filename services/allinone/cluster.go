@@ -53,6 +53,13 @@ func WriteBroker(dir string, nodes []BrokerNode, tls *BrokerTLS) (files []string
 	if err != nil {
 		return nil, err
 	}
+	b.url, b.listening = strings.Join(clients(nodes, tls), ","), true
+	if tls != nil {
+		b.ca = tls.CA
+	}
+	if err := b.writeCredentials(credentials); err != nil {
+		return nil, err
+	}
 	for _, d := range append(names, "operator") { // the tokens of the HTTP face, so that no two processes make them
 		if _, err := read(d + ".token"); err != nil {
 			return nil, err
@@ -167,6 +174,18 @@ func nodeDisk(dir string, nodes int) (int64, error) {
 	}
 	disk = diskDefault(have / int64(nodes))
 	return disk, os.WriteFile(filepath.Join(o.Credentials, diskFile), []byte(strconv.FormatInt(disk, 10)+"\n"), 0o600)
+}
+
+// clients are the addresses at which the nodes take clients.
+func clients(nodes []BrokerNode, tls *BrokerTLS) (urls []string) {
+	scheme := "nats://"
+	if tls != nil {
+		scheme = "tls://"
+	}
+	for _, n := range nodes {
+		urls = append(urls, scheme+n.Client)
+	}
+	return urls
 }
 
 func (n *BrokerNode) text(nodes []BrokerNode, disk int64, tls *BrokerTLS) string {

@@ -85,12 +85,8 @@ func (s *System) admit(ctx context.Context, id string, renew bool) (*PartyCreden
 	if err := s.grantParty(ctx, id); err != nil {
 		return nil, err
 	}
-	url := ""
-	if address := s.broker.address(); address != "" {
-		url = "nats://" + address
-	}
 	return &PartyCredentials{Party: id, Token: secrets.bearer(), Pending: missing > 0, NATS: NATSCredential{
-		URL: url, User: partyUser(id), Password: secrets.reader, Stream: PartyStream, Consumer: ViewConsumer, Ingress: ingressSubject(id, "<context>"),
+		URL: s.broker.address(), CA: s.broker.ca, User: partyUser(id), Password: secrets.reader, Stream: PartyStream, Consumer: ViewConsumer, Ingress: ingressSubject(id, "<context>"),
 	}}, nil
 }
 

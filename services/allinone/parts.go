@@ -3,6 +3,7 @@ package allinone
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -80,9 +81,10 @@ func (s *System) tillReached(ctx context.Context, open func(ctx context.Context)
 	if s.broker.url == "" {
 		return open(ctx)
 	}
-	for {
-		// A cluster that is electing leaders answers some requests never: each attempt has an end of its own.
-		attempt, cancel := context.WithTimeout(ctx, reachMax)
+	for patience := reachMin; ; patience = min(2*patience, reachMax) {
+		// A cluster that is electing leaders, or is asked for the same stream from two sides, answers some requests never: each
+		// attempt has an end of its own.
+		attempt, cancel := context.WithTimeout(ctx, patience)
 		err := open(attempt)
 		cancel()
 		if err == nil || ctx.Err() != nil || errors.Is(err, ledger.ErrPartitions) || errors.Is(err, store.ErrURL) || errors.Is(err, store.ErrSetting) {
@@ -97,11 +99,33 @@ func (s *System) tillReached(ctx context.Context, open func(ctx context.Context)
 	}
 }
 
-// Of reaching a broker elsewhere: the longest attempt, and the wait between two.
+// Of reaching a broker elsewhere: how long an attempt may take, at first and at most, and the wait between two.
 const (
-	reachMax   = 5 * time.Second
-	reachPause = 500 * time.Millisecond
+	reachMin   = time.Second
+	reachMax   = 15 * time.Second
+	reachPause = 200 * time.Millisecond
 )
+
+// elected waits until a cluster has a leader that makes streams; until then it answers nothing.
+func (s *System) elected(ctx context.Context) error {
+	js, err := jetstream.New(s.conn)
+	if err != nil {
+		return fmt.Errorf("allinone: broker: %w", err)
+	}
+	for {
+		attempt, cancel := context.WithTimeout(ctx, reachPause)
+		_, err := js.AccountInfo(attempt)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-time.After(reachPause / 4):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
 
 func (s *System) connect(ctx context.Context, name, user, password string) (*nats.Conn, error) {
 	counters := &bus.ConnCounters{}
@@ -152,6 +176,11 @@ func (s *System) Connect(ctx context.Context, name string) (*nats.Conn, error) {
 
 // openStreams opens every stream, all at once: with sync_interval always each one costs the disk a few writes.
 func (s *System) openStreams(ctx context.Context) (err error) {
+	if s.broker.url != "" {
+		if err := s.elected(ctx); err != nil {
+			return err
+		}
+	}
 	var mu sync.Mutex
 	var tasks []func() error
 	for _, context := range events.Contexts {

@@ -85,29 +85,18 @@ func (s *streams) Follow(ctx context.Context, view, at string, visit func(cursor
 			return err
 		}
 	}
-	for _, stream := range sources {
-		after := uint64(0)
-		if fresh {
-			_, last, err := stream.Len(ctx)
-			if err != nil {
-				return err
-			}
-			after = last
-		} else if view == app.OperatorView { // one source a stream: its place can be found without reading it
-			for _, p := range seen {
-				if stream == s.events[p.Context] {
-					sequence, err := stream.SequenceOf(ctx, p)
-					if err != nil {
-						return err
-					}
-					after = sequence
-				}
-			}
+	after := make([]uint64, len(sources)) // of all before the first runs, and the cursor moves
+	for i, stream := range sources {
+		var err error
+		if after[i], err = s.behind(ctx, view, stream, seen, fresh); err != nil {
+			return err
 		}
+	}
+	for i, stream := range sources {
 		running.Add(1)
 		go func() {
 			defer running.Done()
-			if err := stream.Follow(ctx, "", after, one); err != nil {
+			if err := stream.FollowAhead(ctx, "", after[i], streamAhead, one); err != nil {
 				cancel(err)
 			}
 		}()
@@ -118,6 +107,45 @@ func (s *streams) Follow(ctx context.Context, view, at string, visit func(cursor
 		return fmt.Errorf("stream %s: %w", view, err)
 	}
 	return ctx.Err()
+}
+
+// streamAhead is how many messages may be on their way to one follower: there may be thousands on one connection.
+const streamAhead = 16
+
+// behind finds where a follower goes on in a stream: behind everything of every source that the cursor says it has seen.
+func (s *streams) behind(ctx context.Context, view string, stream *ledger.Derived, seen cursor, fresh bool) (uint64, error) {
+	_, last, err := stream.Len(ctx)
+	if err != nil || fresh || len(seen) == 0 {
+		if !fresh {
+			last = 0
+		}
+		return last, err
+	}
+	for _, context := range events.Contexts {
+		subject := "jieli.event." + context + ".>"
+		if view != app.OperatorView {
+			subject = "jieli.view." + view + "." + context + ".>"
+		} else if stream != s.events[context] {
+			continue
+		}
+		newest, found, err := stream.LastOf(ctx, subject)
+		if err != nil {
+			return 0, err
+		}
+		place, known := seen[context]
+		switch {
+		case !found || known && !place.Less(newest): // nothing of this source is new
+		case !known:
+			return 0, nil
+		default:
+			sequence, err := stream.SequenceOf(ctx, subject, place)
+			if err != nil {
+				return 0, err
+			}
+			last = min(last, sequence)
+		}
+	}
+	return last, nil
 }
 
 // newest fills a cursor with the last place of every source that a view holds.

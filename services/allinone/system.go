@@ -148,7 +148,7 @@ func (s *System) start(ctx context.Context) error {
 		return err
 	}
 	if s.broker.listening {
-		if err := s.broker.writeCredentials(s.dir); err != nil {
+		if err := s.broker.writeCredentials(s.dir.at("credentials")); err != nil {
 			return err
 		}
 	}
@@ -348,12 +348,12 @@ func (s *System) HTTP() string {
 	return "http://" + s.listener.Addr().String()
 }
 
-// NATS is the broker's address as a URL, "" when it listens nowhere.
+// NATS is the broker's address as a URL (several of one elsewhere, separated by commas), "" when it listens nowhere.
 func (s *System) NATS() string {
-	if s.broker == nil || !s.broker.listening {
+	if s.broker == nil {
 		return ""
 	}
-	return "nats://" + s.broker.address()
+	return s.broker.address()
 }
 
 // Dir is the data directory.

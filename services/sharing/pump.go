@@ -272,7 +272,7 @@ func (p *Pump) start(ctx context.Context, source string) (uint64, error) {
 	// What is skipped counts as read: a grant that comes now must not govern it.
 	p.read[source], p.done[source] = max(p.read[source], oldest.Sequence), oldest.Sequence
 	p.moved()
-	return p.Events[source].SequenceOf(ctx, oldest)
+	return p.Events[source].SequenceOf(ctx, "jieli.event."+source+".>", oldest)
 }
 
 func (p *Pump) began(source string, at uint64) {

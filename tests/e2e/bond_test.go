@@ -33,8 +33,13 @@ func (s *system) bond(id, position string) (b bondDoc) {
 // another back twice, over the public API; the departments see what their grants say.
 func TestBondGreenChannel(t *testing.T) {
 	t.Parallel()
-	s := start(t, allinone.Options{})
-	issuer, body := enterprise(1)
+	bondGreenChannel(start(t, allinone.Options{}))
+}
+
+func bondGreenChannel(s *system) {
+	t := s.t
+	from := s.core().info(events.EventsStream("match")).LastSeq
+	issuer, body := enterprise(60)
 	s.do("POST", "/v1/enterprises", body)
 	s.do("POST", "/v1/enterprises/"+issuer+"/profile", map[string]any{"fiscal_year": 2025, "employees": 400, "patents": 29, "software_copyrights": 12})
 	for id, party := range map[string]map[string]any{
@@ -73,7 +78,7 @@ func TestBondGreenChannel(t *testing.T) {
 	}
 
 	// The matcher finds the one underwriter who takes an issue of that size.
-	recommended := s.core().behind(events.EventsStream("match"), 0, 1)
+	recommended := s.core().behind(events.EventsStream("match"), from, 1)
 	var ranked struct {
 		Offers []struct {
 			Offer string `json:"offer"`

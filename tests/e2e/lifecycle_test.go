@@ -16,10 +16,13 @@ import (
 // TestLifecycles leads everything through its life over HTTP, in one system, and verifies that.
 func TestLifecycles(t *testing.T) {
 	t.Parallel()
-	s := start(t, allinone.Options{})
-	id, body := enterprise(0)
+	lifecycles(start(t, allinone.Options{}))
+}
+
+func lifecycles(s *system) {
+	id, body := enterprise(30)
 	s.do("POST", "/v1/enterprises", body)
-	s.do("POST", "/v1/parties", bank("bank-1"))
+	s.do("POST", "/v1/parties", bank("life-bank"))
 	for _, test := range []struct {
 		name string
 		run  func(s *system, enterprise string)
@@ -27,9 +30,7 @@ func TestLifecycles(t *testing.T) {
 		{"demand", demandLife}, {"offer", offerLife}, {"enterprise", enterpriseLife}, {"party", partyLife}, {"ranking", rankingFollows},
 		{"repeats", repeats}, {"read your writes", readYourWrites}, {"lists", lists}, {"contact", contactErased},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			test.run(&system{s.System, t}, id)
-		})
+		s.t.Run(test.name, func(t *testing.T) { test.run(s.on(t), id) })
 	}
 	s.verify()
 }
@@ -68,7 +69,7 @@ func terms(payload map[string]any, fields map[string]any) map[string]any {
 }
 
 func demandLife(s *system, enterprise string) {
-	s.do("POST", "/v1/offers", loanOffer("life-offer", "bank-1"))
+	s.do("POST", "/v1/offers", loanOffer("life-offer", "life-bank"))
 	const path = "/v1/demands/life"
 	payload := loanDemand("life", enterprise)
 	a := s.do("POST", "/v1/demands", payload)
@@ -84,7 +85,7 @@ func demandLife(s *system, enterprise string) {
 	hold := func(id, amount string) map[string]any {
 		return map[string]any{"hold": id, "offer": "life-offer", "amount": money(amount), "until": validUntil()}
 	}
-	s.do("POST", path+"/hold", hold("h1", "2000000.00"), "Jieli-Actor", "party:bank-1")
+	s.do("POST", path+"/hold", hold("h1", "2000000.00"), "Jieli-Actor", "party:life-bank")
 	a = s.do("POST", path+"/hold", hold("h2", "3000000.00"))
 	s.expect(path, a, "open", "5000000.00", "0.00")
 	s.refused(events.ErrCapacity, "POST", path+"/hold", hold("h3", "0.01"))
@@ -135,8 +136,8 @@ func (s *system) expires(enterprise string) {
 
 func offerLife(s *system, _ string) {
 	const path = "/v1/offers/life"
-	payload := with(loanOffer("life", "bank-1"), map[string]any{"capacity": money("3000000.00"), "max_ticket": money("2000000.00")})
-	a := s.do("POST", "/v1/offers", payload, "Jieli-Actor", "party:bank-1")
+	payload := with(loanOffer("life", "life-bank"), map[string]any{"capacity": money("3000000.00"), "max_ticket": money("2000000.00")})
+	a := s.do("POST", "/v1/offers", payload, "Jieli-Actor", "party:life-bank")
 	s.expect(path, a, "open", "0.00", "0.00")
 	a = s.do("PUT", path, terms(payload, map[string]any{"title": "改"}), "If-Match", match(a))
 	reserve := func(id, amount string) map[string]any {
@@ -167,7 +168,7 @@ func offerLife(s *system, _ string) {
 }
 
 func enterpriseLife(s *system, _ string) {
-	id, body := enterprise(1)
+	id, body := enterprise(31)
 	path := "/v1/enterprises/" + id
 	s.do("POST", "/v1/enterprises", body)
 	s.refused(events.ErrExists, "POST", "/v1/enterprises", with(body, map[string]any{"name": "另一家示例公司"}))
@@ -230,10 +231,10 @@ func partyLife(s *system, _ string) {
 	s.do("POST", "/v1/offers", with(loanOffer("open-unit", "life"), map[string]any{"unit": "zj"}))
 	s.do("POST", path+"/revoke_licence", map[string]any{"licence": "bank", "number": "B9", "reason": "示例"})
 
-	s.do("POST", "/v1/parties", map[string]any{"id": "alliance", "kind": "alliance", "name": "示例科技金融联盟", "members": []any{"bank-1"}})
+	s.do("POST", "/v1/parties", map[string]any{"id": "alliance", "kind": "alliance", "name": "示例科技金融联盟", "members": []any{"life-bank"}})
 	s.do("POST", "/v1/parties/alliance/join", map[string]any{"member": "life"})
 	s.refused(events.ErrNotFound, "POST", "/v1/parties/alliance/join", map[string]any{"member": "nobody"})
-	a = s.do("POST", "/v1/parties/alliance/leave", map[string]any{"member": "bank-1"})
+	a = s.do("POST", "/v1/parties/alliance/leave", map[string]any{"member": "life-bank"})
 	var d struct {
 		Members []string `json:"members"`
 	}
@@ -270,7 +271,7 @@ func rankingFollows(s *system, enterprise string) {
 	from := core.info(events.EventsStream("match")).LastSeq
 	a := s.do("POST", "/v1/demands", with(loanDemand("rank", enterprise), map[string]any{"instruments": []any{"secured_loan"}, "security": []any{"real_estate"}}))
 	for _, id := range []string{"rank-1", "rank-2", "rank-3"} {
-		s.do("POST", "/v1/offers", with(loanOffer(id, "bank-1"), map[string]any{"instrument": "secured_loan"}))
+		s.do("POST", "/v1/offers", with(loanOffer(id, "life-bank"), map[string]any{"instrument": "secured_loan"}))
 	}
 	wait := func(want ...string) {
 		s.t.Helper()
@@ -378,7 +379,7 @@ func readYourWrites(s *system, enterprise string) {
 
 // lists: filters and cursors give everything once.
 func lists(s *system, _ string) {
-	id, body := enterprise(2)
+	id, body := enterprise(32)
 	a := s.do("POST", "/v1/enterprises", body)
 	s.get("/v1/enterprises/"+id, a.Position, nil)
 	want := make(map[string]bool)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -100,7 +101,8 @@ func (c *stock) behind(stream string, after uint64, n int) []jetstream.Msg {
 	if err != nil {
 		c.t.Fatalf("%s: %v", stream, err)
 	}
-	iterator, err := consumer.Messages()
+	// A request to a consumer just made can get lost in a cluster; the library asks again after two heartbeats.
+	iterator, err := consumer.Messages(jetstream.PullHeartbeat(500*time.Millisecond), jetstream.PullExpiry(5*time.Second))
 	if err != nil {
 		c.t.Fatalf("%s: %v", stream, err)
 	}
@@ -114,6 +116,23 @@ func (c *stock) behind(stream string, after uint64, n int) []jetstream.Msg {
 		list = append(list, m)
 	}
 	return list
+}
+
+// at is the body of a stream's message, which may be on its way still.
+func (c *stock) at(stream string, sequence uint64) []byte {
+	c.t.Helper()
+	s, err := c.Stream(c.ctx(), stream)
+	for ctx := c.ctx(); err == nil; {
+		var m *jetstream.RawStreamMsg
+		if m, err = s.GetMsg(ctx, sequence); err == nil {
+			return m.Data
+		}
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			err = ctx.Err()
+		}
+	}
+	c.t.Fatalf("%s, message %d: %v", stream, sequence, err)
+	return nil
 }
 
 // origin is the place in the ledgers that a derived message names.

@@ -19,8 +19,10 @@ import (
 )
 
 // market loads enterprises, banks, offers and demands, and waits until the matcher has answered every demand.
-func (s *system) market(enterprises, banks, offers, demands int) {
+// prefix of ids and first number of enterprises are the caller's own.
+func (s *system) market(prefix string, first, enterprises, banks, offers, demands int) {
 	s.t.Helper()
+	from := s.core().info(events.EventsStream("match")).LastSeq
 	region := func(i int) string { return []string{"330106", "110108", "440305", "310115"}[i%4] }
 	wave := func(n int, path string, payload func(i int) map[string]any) {
 		s.t.Helper()
@@ -31,18 +33,18 @@ func (s *system) market(enterprises, banks, offers, demands int) {
 	}
 	wave(enterprises, "/v1/enterprises", func(i int) map[string]any {
 		_, body := enterprise(i)
-		return with(body, map[string]any{"id": usccOf(region(i), i), "region": region(i)})
+		return with(body, map[string]any{"id": usccOf(region(i), first+i), "region": region(i)})
 	})
-	wave(banks, "/v1/parties", func(i int) map[string]any { return bank(fmt.Sprintf("bank-%d", i)) })
+	wave(banks, "/v1/parties", func(i int) map[string]any { return bank(fmt.Sprintf("%s-bank-%d", prefix, i)) })
 	wave(offers, "/v1/offers", func(i int) map[string]any {
-		return with(loanOffer(fmt.Sprintf("offer-%d", i), fmt.Sprintf("bank-%d", i%banks)), map[string]any{
+		return with(loanOffer(fmt.Sprintf("%s-offer-%d", prefix, i), fmt.Sprintf("%s-bank-%d", prefix, i%banks)), map[string]any{
 			"min_price_bp": 300 + i, "eligibility": []any{map[string]any{"field": "region", "op": "in", "values": []any{region(i)[:2] + "0000"}}}})
 	})
 	wave(demands, "/v1/demands", func(i int) map[string]any {
 		e := i % enterprises
-		return loanDemand(fmt.Sprintf("demand-%d", i), usccOf(region(e), e))
+		return loanDemand(fmt.Sprintf("%s-demand-%d", prefix, i), usccOf(region(e), first+e))
 	})
-	s.core().behind(events.EventsStream("match"), 0, demands)
+	s.core().behind(events.EventsStream("match"), from, demands)
 }
 
 // derived is everything that follows from the ledgers, as a reader sees it.
@@ -144,12 +146,16 @@ const everything = `{"events":true,"views":true,"projections":true}`
 // and readers go on where they were.
 func TestRebuild(t *testing.T) {
 	t.Parallel()
-	s := start(t, allinone.Options{})
+	rebuilds(start(t, allinone.Options{}))
+}
+
+func rebuilds(s *system) {
+	t := s.t
 	s.rebuild(everything) // nothing but the departments there yet
-	s.market(40, 8, 24, 60)
-	s.do("POST", "/v1/offers/offer-1/pause", map[string]any{"reason": "示例"})
-	s.do("POST", "/v1/demands/demand-1/withdraw", map[string]any{"reason": "示例"})
-	s.refused(events.ErrState, "POST", "/v1/demands/demand-1/withdraw", map[string]any{"reason": "示例"})
+	s.market("rebuild", 200, 40, 8, 24, 60)
+	s.do("POST", "/v1/offers/rebuild-offer-1/pause", map[string]any{"reason": "示例"})
+	s.do("POST", "/v1/demands/rebuild-demand-1/withdraw", map[string]any{"reason": "示例"})
+	s.refused(events.ErrState, "POST", "/v1/demands/rebuild-demand-1/withdraw", map[string]any{"reason": "示例"})
 	report := s.verify()
 	if report.Ledgers["demand"].Events < 60 || report.Views["pboc"] < 100 {
 		t.Fatalf("too little to rebuild: %+v", report)
@@ -227,7 +233,7 @@ func TestRebuild(t *testing.T) {
 	s.verify()
 
 	// And it goes on working: what comes next derives as ever.
-	a := s.do("POST", "/v1/demands", loanDemand("demand-after", usccOf("330106", 0)))
+	a := s.do("POST", "/v1/demands", loanDemand("demand-after", usccOf("330106", 200)))
 	s.get("/v1/demands/demand-after", a.Position, nil)
 	s.verify()
 	for _, part := range []string{`{"views":true}`, `{"events":true}`, `{"projections":true}`} {

@@ -23,6 +23,7 @@ type sse struct {
 	s      *system
 	dept   string
 	cursor string
+	only   string // subject; "" for all
 	events chan sent
 	leave  func() // ends the connection and waits for the reader
 }
@@ -136,6 +137,9 @@ func (s *system) resume(dept, cursor string) *sse {
 	return c
 }
 
+// of leaves out events of other subjects: a system may be shared with other tests.
+func (c *sse) of(subject string) *sse { c.only = subject; return c }
+
 // next waits for one event.
 func (c *sse) next() (sent, error) {
 	timeout := time.NewTimer(patience)
@@ -173,7 +177,7 @@ func (c *sse) await(typ string) events.Event {
 		if err != nil {
 			c.s.t.Fatalf("waiting for %s: %v", typ, err)
 		}
-		if e.event.Type == typ {
+		if e.event.Type == typ && (c.only == "" || c.only == e.event.Subject) {
 			return e.event
 		}
 	}

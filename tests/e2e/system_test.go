@@ -28,12 +28,24 @@ import (
 // patience bounds every wait of these tests: a machine under load is slow, a broken system never answers.
 const patience = 60 * time.Second
 
-// system is a Jieli in this process with everything a stranger would use of it.
-type system struct {
-	*allinone.System
-	t *testing.T
+// place is where a Jieli can be found: all that a stranger needs of it.
+type place interface {
+	HTTP() string // URL
+	NATS() string // URLs, separated by commas
+	Dir() string  // its folder credentials has the tokens and the NATS accounts
 }
 
+// system is a Jieli with everything a stranger would use of it.
+type system struct {
+	place
+	t     *testing.T
+	apart bool // several processes and a broker of three nodes, not all in one
+}
+
+// on is the same system for another test.
+func (s *system) on(t *testing.T) *system { return &system{s.place, t, s.apart} }
+
+// start starts a system of one process for one test.
 func start(t *testing.T, o allinone.Options) *system {
 	t.Helper()
 	if o.Dir == "" {
@@ -60,8 +72,11 @@ func start(t *testing.T, o allinone.Options) *system {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return &system{s, t}
+	return &system{place: s, t: t}
 }
+
+// Close ends a system of one process.
+func (s *system) Close(ctx context.Context) error { return s.place.(*allinone.System).Close(ctx) }
 
 // client keeps enough connections for the widest of these tests: the default keeps two, and every other request would dial.
 var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
@@ -164,13 +179,15 @@ func (s *system) get(path, position string, into any) []byte {
 
 // listing is one page of a collection.
 type listing struct {
-	Items []struct {
-		ID       string          `json:"id"`
-		Version  uint64          `json:"version"`
-		Document json.RawMessage `json:"document"`
-	} `json:"items"`
+	Items []item `json:"items"`
 	Next  string `json:"next"`
 	Count int    `json:"count"`
+}
+
+type item struct {
+	ID       string          `json:"id"`
+	Version  uint64          `json:"version"`
+	Document json.RawMessage `json:"document"`
 }
 
 // atOnce runs n workers at the same time and waits for them; the first error ends the test.
@@ -232,16 +249,23 @@ func (s *system) credential(name string) string {
 // verify holds the whole system to its invariants.
 func (s *system) verify() *allinone.Report {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
-	defer cancel()
-	r, err := s.Verify(ctx, nil)
-	if err != nil {
-		s.t.Fatal(err)
+	var last struct {
+		Report *allinone.Report `json:"report"`
+		Error  *events.Problem  `json:"error"`
 	}
-	for _, v := range r.Violations {
+	status, _, b := s.call("POST", "/v1/verify", nil)
+	for line := range bytes.Lines(b) {
+		if err := json.Unmarshal(line, &last); err != nil {
+			s.t.Fatalf("verify: %v: %s", err, line)
+		}
+	}
+	if status != http.StatusOK || last.Report == nil {
+		s.t.Fatalf("verify: %d %s", status, b)
+	}
+	for _, v := range last.Report.Violations {
 		s.t.Errorf("violation %s at %s: %s", v.Invariant, v.Where, v.What)
 	}
-	return r
+	return last.Report
 }
 
 // money is an amount of yuan.

@@ -18,7 +18,7 @@ import (
 
 // TestParty: a party gets its account on a broker of three nodes while everything runs, and its commands go through it at once.
 func TestParty(t *testing.T) {
-	w := topology.Start(t, nil)
+	w := topology.Start(t, topology.Config{})
 	post := func(path string, body any) []byte {
 		t.Helper()
 		b, err := json.Marshal(body)

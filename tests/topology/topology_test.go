@@ -14,6 +14,6 @@ func TestMain(m *testing.M) {
 }
 
 func TestStart(t *testing.T) {
-	w := topology.Start(t, nil)
+	w := topology.Start(t, topology.Config{})
 	t.Log(w.HTTP())
 }

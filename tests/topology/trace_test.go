@@ -18,7 +18,7 @@ func TestTrace(t *testing.T) {
 	collector := spans.Receive(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL())
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
-	w := Start(t, nil)
+	w := Start(t, Config{})
 	firm, err := codes.MakeUSCC("330106", "MA2T00001")
 	if err != nil {
 		firm, err = codes.MakeUSCC("330106", "MA2T0001")

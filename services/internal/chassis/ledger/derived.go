@@ -57,6 +57,9 @@ func OpenDerived(ctx context.Context, conn, readers *nats.Conn, name, descriptio
 const makeTries = 10
 
 func (d *Derived) open(ctx context.Context) error {
+	// A cluster answers some requests never, as for a stream that is just being deleted; whoever writes asks again.
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	stream, err := d.js.Stream(ctx, d.config.Name)
 	for tries := 0; errors.Is(err, jetstream.ErrStreamNotFound) && tries < makeTries; tries++ {
 		stream, err = d.js.CreateStream(ctx, d.config)
@@ -203,7 +206,13 @@ type Message struct {
 // Follow visits the messages after a sequence in order, first those that exist, then new ones, until ctx ends or visit fails.
 // subject restricts it to a pattern, "" for all.
 func (d *Derived) Follow(ctx context.Context, subject string, after uint64, visit func(*Message) error) error {
-	return follow(ctx, d.readers, d.config.Name, subject, after, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
+	return d.FollowAhead(ctx, subject, after, followAhead, visit)
+}
+
+// FollowAhead is Follow with so many messages at most on their way: hundreds of readers share a connection, which the broker cuts when
+// more waits for it than 64 MiB.
+func (d *Derived) FollowAhead(ctx context.Context, subject string, after uint64, ahead int, visit func(*Message) error) error {
+	return follow(ctx, d.readers, d.config.Name, subject, after, ahead, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
 		sequence := meta.Sequence.Stream
 		raw := &nats.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()}
 		origin, err := events.ParsePosition(raw.Header.Get(HeaderOrigin))
@@ -239,27 +248,28 @@ func (d *Derived) Range(ctx context.Context, visit func(*Message) error) error {
 	return err
 }
 
-// SequenceOf finds the last message whose origin is not after a place in the ledger: 0 when there is none. Origins of a stream
-// that has one ledger as its source grow with its sequences, so a binary search does.
-func (d *Derived) SequenceOf(ctx context.Context, place events.Position) (uint64, error) {
+// SequenceOf finds the last message under a subject pattern whose origin is not after a place in the ledger: 0 when there is none. The
+// pattern must be of one source: its origins grow with the sequences, so a binary search does.
+func (d *Derived) SequenceOf(ctx context.Context, subject string, place events.Position) (uint64, error) {
 	info, err := d.current().Info(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)
 	}
-	low, high := uint64(0), info.State.LastSeq // low: not after; high+1: after, or the end
-	for low < high {
-		middle := low + (high-low+1)/2
-		origin, found, err := d.origin(d.current().GetMsg(ctx, middle))
-		if err != nil {
+	found := uint64(0)
+	for low, high := uint64(1), info.State.LastSeq; low <= high; {
+		middle := low + (high-low)/2
+		m, err := d.current().GetMsg(ctx, middle, jetstream.WithGetMsgSubject(subject)) // the first at or behind it
+		origin, is, err := d.origin(m, err)
+		switch {
+		case err != nil:
 			return 0, err
-		}
-		if found && place.Less(origin) {
+		case is && !place.Less(origin):
+			found, low = m.Sequence, m.Sequence+1
+		default:
 			high = middle - 1
-		} else {
-			low = middle
 		}
 	}
-	return low, nil
+	return found, nil
 }
 
 // Len is the number of messages and the last sequence.

@@ -332,7 +332,7 @@ func TestDerivedReadersDuringRebuild(t *testing.T) {
 			for ctx.Err() == nil { // errors are fine while the stream is away; races are not
 				_, _, _ = d.Len(ctx)
 				_, _, _ = d.LastOf(ctx, "jieli.event.offer.>")
-				_, _ = d.SequenceOf(ctx, events.Position{Context: "offer", Sequence: 3})
+				_, _ = d.SequenceOf(ctx, ">", events.Position{Context: "offer", Sequence: 3})
 			}
 		}()
 	}
@@ -353,7 +353,7 @@ func TestSequenceOf(t *testing.T) {
 	t.Parallel()
 	r := newRelayed(t)
 	d := r.target()
-	if sequence, err := d.SequenceOf(within(t), events.Position{Context: "offer", Sequence: 9}); err != nil || sequence != 0 {
+	if sequence, err := d.SequenceOf(within(t), ">", events.Position{Context: "offer", Sequence: 9}); err != nil || sequence != 0 {
 		t.Errorf("in an empty stream: %d, %v", sequence, err)
 	}
 	r.more(15)
@@ -372,7 +372,7 @@ func TestSequenceOf(t *testing.T) {
 					want = uint64(i + 1)
 				}
 			}
-			if got, err := d.SequenceOf(within(t), place); err != nil || got != want {
+			if got, err := d.SequenceOf(within(t), ">", place); err != nil || got != want {
 				t.Errorf("%s: %d, %v; want %d", place.Origin(), got, err, want)
 			}
 		}
