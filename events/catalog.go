@@ -28,7 +28,7 @@ type Entry struct {
 func (e Entry) New() any { return e.new() }
 
 // Contexts of the bus, in the order they start.
-var Contexts = []string{"enterprise", "party", "demand", "offer", "bond", "crossborder", "match", "sharing"}
+var Contexts = []string{"policy", "enterprise", "party", "demand", "offer", "bond", "crossborder", "match", "sharing"}
 
 func command[T any](typ string) Entry { return entry[T](typ, Command, 0) }
 
@@ -47,6 +47,11 @@ func entry[T any](typ string, kind Kind, class int) Entry {
 
 // Catalog lists every type of the bus: contracts/schemas has a schema for each, and a test holds the two together.
 var Catalog = []Entry{
+	command[AdoptRuleSet](TypeAdoptRuleSet),
+	fact[RuleSetAdopted](TypeRuleSetAdopted, 1),
+	fact[RuleSetClosed](TypeRuleSetClosed, 1),
+	fact[RuleChanged](TypeRuleChanged, 1),
+
 	command[RegisterEnterprise](TypeRegisterEnterprise),
 	command[Profile](TypeProfileEnterprise),
 	command[Title](TypeTitleEnterprise),

@@ -10,7 +10,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/jieli-bus/jieli/contracts"
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
@@ -22,6 +21,7 @@ import (
 type matching struct {
 	logs   map[string]ledger.Log
 	sender *ledger.Sender
+	rules  *matcher.RuleSets
 	log    zerolog.Logger
 	loop   ledger.Loop
 
@@ -48,7 +48,7 @@ const (
 )
 
 func newMatching(s *System) *matching {
-	return &matching{logs: s.logs, sender: s.sender, tracer: s.tracer("matcher"), trail: s.trail("matcher", "match"), log: s.options.Log.With().Str("part", "matching").Logger(), up: make(chan struct{}), read: make(map[string]uint64), moved: make(chan struct{})}
+	return &matching{logs: s.logs, sender: s.sender, rules: matcher.NewRuleSets(s.rulebook.matching), tracer: s.tracer("matcher"), trail: s.trail("matcher", "match"), log: s.options.Log.With().Str("part", "matching").Logger(), up: make(chan struct{}), read: make(map[string]uint64), moved: make(chan struct{})}
 }
 
 func (m *matching) run(ctx context.Context) error { return m.loop.Run(ctx, m.log, m.once) }
@@ -126,10 +126,7 @@ type read struct {
 
 // once feeds a new matcher from the beginning until something fails.
 func (m *matching) once(ctx context.Context) error {
-	service, err := matcher.New(matcher.Deps{Rules: contracts.Rules()})
-	if err != nil {
-		return err
-	}
+	service := matcher.New(matcher.Deps{Rules: m.rules})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	f := &feeder{m: m, service: service, feeds: make(map[string]chan read), read: make(map[string]uint64), returned: make(chan *step.Command, recommendationsAtOnce),
@@ -167,7 +164,7 @@ func (m *matching) once(ctx context.Context) error {
 	service.CaughtUp()
 	m.now.Store(service)
 	m.first.Do(func() { close(m.up) })
-	err = f.live(ctx, failed)
+	err := f.live(ctx, failed)
 	cancel()
 	f.giving.Wait()
 	return err

@@ -53,12 +53,12 @@ type Options struct {
 }
 
 // Services that a process may be made of.
-var Services = []string{"registry", "demand", "offer", "bond", "crossborder", "matcher", "sharing", "portal"}
+var Services = []string{"registry", "demand", "offer", "bond", "crossborder", "matcher", "sharing", "policy", "portal"}
 
 // contextsOf are the contexts whose ledgers a service writes.
 var contextsOf = map[string][]string{
 	"registry": {"enterprise", "party"}, "demand": {"demand"}, "offer": {"offer"}, "bond": {"bond"}, "crossborder": {"crossborder"},
-	"matcher": {"match"}, "sharing": {"sharing"},
+	"matcher": {"match"}, "sharing": {"sharing"}, "policy": {"policy"},
 }
 
 // has reports whether a service is of this process.

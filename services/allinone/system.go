@@ -28,6 +28,7 @@ import (
 	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 	"github.com/jieli-bus/jieli/services/matcher"
 	"github.com/jieli-bus/jieli/services/offer"
+	"github.com/jieli-bus/jieli/services/policy"
 	"github.com/jieli-bus/jieli/services/registry"
 	"github.com/jieli-bus/jieli/services/registry/party"
 	"github.com/jieli-bus/jieli/services/sharing"
@@ -59,7 +60,8 @@ type System struct {
 	relays      map[string]*ledger.Relay
 	projectors  map[string]*app.Projector
 	keepers     map[string]*ledger.Keeper // by context, of those written here
-	node        string                    // under which this process holds leases
+	rulebook    *rulebook
+	node        string // under which this process holds leases
 	pump        *sharing.Pump
 	matcher     *matching
 	streams     *streams
@@ -128,9 +130,17 @@ func (s *System) start(ctx context.Context) error {
 	if err := s.assemble(); err != nil {
 		return err
 	}
-	if err := s.serveLedgers(ctx); err != nil {
+	validator, err := edge.New()
+	if err != nil {
 		return err
 	}
+	if err := s.openRules(ctx, validator); err != nil {
+		return err
+	}
+	if err := s.serveLedgers(ctx, validator); err != nil {
+		return err
+	}
+	s.rulebook.tell(s.rulesChanged)
 	if err := s.derive(); err != nil {
 		return err
 	}
@@ -165,23 +175,17 @@ func (s *System) assemble() error {
 	lookup := &app.Documents{Store: s.store, Waiter: s.waiter, Logs: s.logs, Partitions: s.options.Partitions}
 	s.pump = sharing.NewPump(s.logs["sharing"], s.derived, s.options.Log)
 	s.pump.Trail = s.trail("sharing", "view")
+	s.rulebook = newRulebook(s)
 	s.matcher = newMatching(s)
 	s.streams = &streams{views: s.views, events: s.derived}
-	bonds, err := bond.New(bond.Deps{Lookup: lookup, Rules: contracts.Rules()})
-	if err != nil {
-		return err
-	}
-	borrowing, err := crossborder.New(crossborder.Deps{Lookup: lookup, Rules: contracts.Rules()})
-	if err != nil {
-		return err
-	}
 	s.services = []app.Service{
+		policy.New(s.rulebook.judge),
 		registry.New(registry.Deps{Lookup: lookup, Vault: s.vault, Clock: clock.Real{}}),
 		party.New(party.Deps{Lookup: lookup, Vault: s.vault}),
 		demand.New(demand.Deps{Lookup: lookup}),
 		offer.New(offer.Deps{Lookup: lookup}),
-		bonds,
-		borrowing,
+		bond.New(bond.Deps{Lookup: lookup, Rules: s.rulebook.bond}),
+		crossborder.New(crossborder.Deps{Lookup: lookup, Rules: s.rulebook.crossborder}),
 		matcher.App(),
 		sharing.New(s.cuts),
 	}
@@ -189,30 +193,11 @@ func (s *System) assemble() error {
 }
 
 // serveLedgers starts the writers and waits until every partition has one.
-func (s *System) serveLedgers(ctx context.Context) error {
-	validator, err := edge.New()
-	if err != nil {
-		return err
-	}
+func (s *System) serveLedgers(ctx context.Context, validator *edge.Validator) error {
 	for _, service := range s.services {
-		context := service.Machine.Context()
-		if !s.options.writes(context) {
-			continue
-		}
-		k, err := ledger.Open(ctx, ledger.Config{
-			Machine: service.Machine, Partitions: s.options.Partitions, Owner: s.node, Broker: s.jet, Validate: validator.Payload, Prepare: service.Prepare,
-			Clock: clock.Real{}, Heads: s.heads, Snapshots: s.dir.at("snapshots"), Stats: ledger.NewStats(s.registry, context), Trace: s.tracer(serviceOf(context)), Log: s.options.Log,
-			Progress: func(partition string, done, last uint64) {
-				if s.options.Progress != nil {
-					s.options.Progress("ledger "+partition, done, last)
-				}
-			},
-			Witness: s.witness(context),
-		})
-		if err != nil {
+		if err := s.serveLedger(ctx, service, validator); err != nil {
 			return err
 		}
-		s.keepers[context] = k
 	}
 	for _, k := range s.keepers {
 		if err := k.Ready(ctx); err != nil {
@@ -220,6 +205,28 @@ func (s *System) serveLedgers(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// serveLedger starts the writer of a service's ledger, where it is written here and has not been started yet.
+func (s *System) serveLedger(ctx context.Context, service app.Service, validator *edge.Validator) error {
+	context := service.Machine.Context()
+	if !s.options.writes(context) || s.keepers[context] != nil {
+		return nil
+	}
+	k, err := ledger.Open(ctx, ledger.Config{
+		Machine: service.Machine, Partitions: s.options.Partitions, Owner: s.node, Broker: s.jet, Validate: validator.Payload, Prepare: service.Prepare,
+		Clock: clock.Real{}, Heads: s.heads, Snapshots: s.dir.at("snapshots"), Stats: ledger.NewStats(s.registry, context), Trace: s.tracer(serviceOf(context)), Log: s.options.Log,
+		Progress: func(partition string, done, last uint64) {
+			if s.options.Progress != nil {
+				s.options.Progress("ledger "+partition, done, last)
+			}
+		},
+		Witness: s.witness(context),
+	})
+	if err == nil {
+		s.keepers[context] = k
+	}
+	return err
 }
 
 // caughtUp waits until reads show what the ledgers held at the start.

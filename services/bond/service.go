@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/jieli-bus/jieli/events"
@@ -17,22 +16,18 @@ import (
 
 // Deps are the ports that the service needs; all are required.
 type Deps struct {
-	Lookup app.Lookup // reads enterprises, parties, offers, and this context's own documents
-	Rules  fs.FS      // contracts.Rules(): the dated rule files
+	Lookup app.Lookup           // reads enterprises, parties, offers, and this context's own documents
+	Rules  *rules.Sets[RuleSet] // the dated rules
 }
 
-// New returns the service of context bond. It fails on rule files that are not right.
-func New(deps Deps) (app.Service, error) {
-	sets, err := LoadRules(deps.Rules)
-	if err != nil {
-		return app.Service{}, err
-	}
+// New returns the service of context bond.
+func New(deps Deps) app.Service {
 	return app.Service{
 		Machine: step.NewMachine(Decider()),
 		Path:    Path,
 		Create:  Create,
 		Amend:   Amend,
-		Prepare: preparer{deps.Lookup, sets}.prepare,
+		Prepare: preparer{deps.Lookup, deps.Rules}.prepare,
 		Index:   Index,
 		Noun:    "科技型企业债券申请", NounEN: "technology bond application",
 		Filters: []app.Filter{
@@ -46,7 +41,7 @@ func New(deps Deps) (app.Service, error) {
 			app.CurrencyFilter,
 		},
 		Sorts: []string{"created", "updated", "amount"},
-	}, nil
+	}
 }
 
 type preparer struct {

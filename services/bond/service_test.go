@@ -47,11 +47,11 @@ func known() documents {
 
 func service(t *testing.T, docs documents) app.Service {
 	t.Helper()
-	s, err := New(Deps{Lookup: docs, Rules: contracts.Rules()})
+	sets, err := LoadRules(contracts.Rules())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return New(Deps{Lookup: docs, Rules: sets})
 }
 
 // TestPrepareThenDecide: what the edge looks up is enough for every stage up to the rating.

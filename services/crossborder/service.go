@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
@@ -16,20 +15,16 @@ import (
 // Deps are the ports that the service needs; all are required.
 type Deps struct {
 	Lookup app.Lookup // reads enterprises, parties, and this context's own documents
-	Rules  fs.FS      // contracts.Rules(): the dated rule files
+	Rules  *RuleSets  // the dated rules
 }
 
-// New returns the service of context crossborder. The error says what is wrong with the rule files.
-func New(deps Deps) (app.Service, error) {
-	sets, err := LoadRules(deps.Rules)
-	if err != nil {
-		return app.Service{}, fmt.Errorf("crossborder: %w", err)
-	}
+// New returns the service of context crossborder.
+func New(deps Deps) app.Service {
 	return app.Service{
-		Machine: step.NewMachine(Decider(sets)),
+		Machine: step.NewMachine(Decider(deps.Rules)),
 		Path:    Path,
 		Create:  Create,
-		Prepare: preparer{deps.Lookup, sets}.prepare,
+		Prepare: preparer{deps.Lookup, deps.Rules}.prepare,
 		Index:   Index,
 		Noun:    "跨境融资主体", NounEN: "borrower from abroad",
 		Filters: []app.Filter{
@@ -42,7 +37,7 @@ func New(deps Deps) (app.Service, error) {
 			{Name: "over", About: "余额是否超过上限", AboutEN: "whether its balance is above the limit", Example: "true"},
 		},
 		Sorts: []string{"created", "updated"},
-	}, nil
+	}
 }
 
 type preparer struct {

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"testing/fstest"
 
-	"github.com/jieli-bus/jieli/contracts"
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 )
@@ -31,12 +29,8 @@ func (d documents) Document(_ context.Context, context, id string) ([]byte, uint
 
 func preparing(t *testing.T, docs documents, c say) (*Facts, error) {
 	t.Helper()
-	s, err := New(Deps{Lookup: docs, Rules: contracts.Rules()})
-	if err != nil {
-		t.Fatal(err)
-	}
 	command, _ := c.without().command()
-	err = s.Prepare(t.Context(), command)
+	err := New(Deps{Lookup: docs, Rules: sets(t)}).Prepare(t.Context(), command)
 	f, _ := command.Facts.(*Facts)
 	return f, err
 }
@@ -130,11 +124,8 @@ func TestIndex(t *testing.T) {
 
 func TestService(t *testing.T) {
 	t.Parallel()
-	s, err := New(Deps{Rules: contracts.Rules()})
-	if err != nil || s.Machine.Context() != "crossborder" || s.Path != "crossborder" || s.Create != events.TypeAssessBorrower || s.Amend != "" {
-		t.Fatalf("%+v %v", s, err)
-	}
-	if _, err := New(Deps{Rules: fstest.MapFS{}}); err == nil {
-		t.Fatal("a service without rules")
+	s := New(Deps{Rules: sets(t)})
+	if s.Machine.Context() != "crossborder" || s.Path != "crossborder" || s.Create != events.TypeAssessBorrower || s.Amend != "" {
+		t.Fatalf("%+v", s)
 	}
 }

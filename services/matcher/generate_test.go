@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"testing"
 	"time"
 
 	"pgregory.net/rapid"
@@ -194,7 +193,7 @@ func demandFrom(d dice, id string) *events.DemandPublished {
 	return e
 }
 
-func rulesFor(t testing.TB) *RuleSets {
+func rulesFor(t fataler) *RuleSets {
 	t.Helper()
 	rules, err := LoadRules(contracts.Rules())
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/jieli-bus/jieli/contracts"
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 )
@@ -33,11 +32,7 @@ type fed struct {
 
 func newService(t fataler) *Service {
 	t.Helper()
-	s, err := New(Deps{Rules: contracts.Rules()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return New(Deps{Rules: rulesFor(t)})
 }
 
 func newFeed(t fataler) *feed {
@@ -323,10 +318,7 @@ func (f *feed) random(d dice) *step.Command {
 }
 
 func TestAGapOrAnOverflowStopsTheReactor(t *testing.T) {
-	s, err := New(Deps{Rules: contracts.Rules(), Limits: Limits{DemandsMax: 1, OffersMax: 1}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := New(Deps{Rules: rulesFor(t), Limits: Limits{DemandsMax: 1, OffersMax: 1}})
 	apply := func(context string, sequence uint64, typ, subject string, version uint64, data any) error {
 		_, err := s.Apply(Origin{context, 0, sequence}, &step.Applied{Type: typ, Subject: subject, Version: version, Time: instantPool[0], Data: data})
 		return err
@@ -408,8 +400,5 @@ func TestServiceAnswers(t *testing.T) {
 	app := App()
 	if app.Machine.Context() != Context || app.Path != "recommendations" || app.Create != "" || app.Index == nil {
 		t.Errorf("app %+v", app)
-	}
-	if _, err := New(Deps{Rules: contracts.Schemas()}); err == nil {
-		t.Error("a folder without rules was taken")
 	}
 }

@@ -1,34 +1,23 @@
 package matcher
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
-	"slices"
 	"strings"
 
 	"github.com/jieli-bus/jieli/contracts/codes"
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/rules"
 )
 
 // RuleSet is one dated set of scoring rules (撮合评分规则): a file matching.<day>.json of contracts/rules. A changed number is a new
 // dated file, never an edit of an old one.
 type RuleSet struct {
-	ID            string      `json:"id"`
-	EffectiveFrom events.Date `json:"effective_from"`
-	EffectiveTo   events.Date `json:"effective_to"` // last day, included; null while it is in force
-	Document      string      `json:"document"`
-	Confidence    string      `json:"confidence"` // confirmed or unconfirmed
-	Summary       codes.Text  `json:"summary"`
-	Weights       Weights     `json:"weights"`
-	Parameters    Parameters  `json:"parameters"`
+	rules.Header
+	Weights    Weights    `json:"weights"`
+	Parameters Parameters `json:"parameters"`
 
-	Hash     string `json:"-"` // SHA-256 of the file, hex
 	compiled compiledRules
 }
 
@@ -95,118 +84,37 @@ type compiledRules struct {
 }
 
 // RuleSets are the rule sets of all days.
-type RuleSets struct{ sets []*RuleSet }
+type RuleSets struct{ sets *rules.Sets[RuleSet] }
 
-// ruleFilesMax bounds the files read, ruleFileBytesMax each of them.
-const (
-	ruleFilesMax     = 256
-	ruleFileBytesMax = 64 << 10
-)
+// Subject is what the rule files of matching are called: matching.<day>.json.
+const Subject = "matching"
+
+// NewRuleSets takes sets that have one set at least when they are first asked.
+func NewRuleSets(sets *rules.Sets[RuleSet]) *RuleSets { return &RuleSets{sets} }
 
 // LoadRules reads every matching.*.json below a folder. It refuses unknown fields, values out of range, codes outside their lists,
 // days on which two sets would be in force, and days in between on which none would.
 func LoadRules(files fs.FS) (*RuleSets, error) {
-	s := &RuleSets{}
-	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		base := path.Base(name)
-		if entry.IsDir() || !strings.HasPrefix(base, "matching.") || path.Ext(base) != ".json" {
-			return nil
-		}
-		if len(s.sets) == ruleFilesMax {
-			return fmt.Errorf("more than %d rule files", ruleFilesMax)
-		}
-		data, err := fs.ReadFile(files, name)
-		if err != nil {
-			return err
-		}
-		set, err := parseRules(data)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		s.sets = append(s.sets, set)
-		return nil
-	})
-	if err == nil {
-		err = s.order()
-	}
+	sets, err := rules.Load[RuleSet](files, Subject)
 	if err != nil {
-		return nil, fmt.Errorf("matcher: rules: %w", err)
+		return nil, fmt.Errorf("matcher: %w", err)
 	}
-	return s, nil
-}
-
-// order sorts the sets by day and checks that each begins on the day after the one before it ends.
-func (s *RuleSets) order() error {
-	if len(s.sets) == 0 {
-		return errors.New("there is no file matching.*.json")
-	}
-	slices.SortFunc(s.sets, func(a, b *RuleSet) int { return strings.Compare(string(a.EffectiveFrom), string(b.EffectiveFrom)) })
-	for i, set := range s.sets[1:] {
-		before := s.sets[i]
-		end, err := before.EffectiveTo.End()
-		if err != nil {
-			return fmt.Errorf("%s is followed by %s and has no effective_to", before.ID, set.ID)
-		}
-		if next := events.DateOf(end); next != set.EffectiveFrom {
-			return fmt.Errorf("%s ends on %s, but %s begins on %s instead of %s", before.ID, before.EffectiveTo, set.ID, set.EffectiveFrom, next)
-		}
-	}
-	return nil
+	return NewRuleSets(sets), nil
 }
 
 // At is the rule set in force on a day. A day before the first set is judged by the first, a day after the end of the last by the
 // last: rankings of the past are asked for when match quality is measured, and every answer names the set it used.
 func (s *RuleSets) At(day events.Date) *RuleSet {
-	for _, set := range slices.Backward(s.sets) {
-		if !day.Before(set.EffectiveFrom) {
-			return set
-		}
+	if set, _ := s.sets.At(day); set != nil {
+		return set
 	}
-	return s.sets[0]
+	return s.sets.First()
 }
 
-func parseRules(data []byte) (*RuleSet, error) {
-	if len(data) > ruleFileBytesMax {
-		return nil, fmt.Errorf("larger than %d bytes", ruleFileBytesMax)
-	}
-	r := &RuleSet{}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(r); err != nil {
-		return nil, err
-	}
-	if err := r.compile(); err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(data)
-	r.Hash = hex.EncodeToString(sum[:])
-	return r, nil
-}
-
-// compile checks everything and names every fault.
-func (r *RuleSet) compile() error {
+// Follows implements rules.Dated: it checks everything, names every fault, and makes the form that the scan reads.
+func (r *RuleSet) Follows(*RuleSet) error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if r.ID == "" || len(r.ID) > 64 {
-		fault("id must have 1 to 64 characters")
-	}
-	if _, err := r.EffectiveFrom.Start(); err != nil {
-		fault("effective_from: %w", err)
-	}
-	if r.EffectiveTo != "" {
-		if _, err := r.EffectiveTo.Start(); err != nil || r.EffectiveTo.Before(r.EffectiveFrom) {
-			fault("effective_to %q is no day on or after effective_from", r.EffectiveTo)
-		}
-	}
-	if r.Document == "" || r.Summary.Zh == "" || r.Summary.En == "" {
-		fault("document and summary in both languages are required")
-	}
-	if r.Confidence != "confirmed" && r.Confidence != "unconfirmed" {
-		fault("confidence must be confirmed or unconfirmed")
-	}
 	bounded := func(name string, n, most int) int64 {
 		if n < 0 || n > most {
 			fault("%s is %d, not 0 to %d", name, n, most)

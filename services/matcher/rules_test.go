@@ -87,11 +87,11 @@ func TestRulesAreRefused(t *testing.T) {
 			}
 		})
 	}
-	next := ruleFile(t, map[string]any{"id": "next", "effective_from": "2027-01-01"})
+	next := ruleFile(t, map[string]any{"id": "matching.2027-01-01", "effective_from": "2027-01-01"})
 	for name, files := range map[string]fstest.MapFS{
 		"none":    {},
-		"overlap": {"matching.a.json": ruleFile(t, nil), "matching.b.json": next},
-		"gap":     {"matching.a.json": ruleFile(t, map[string]any{"effective_to": "2026-12-30"}), "matching.b.json": next},
+		"overlap": {"matching.2024-06-28.json": ruleFile(t, nil), "matching.2027-01-01.json": next},
+		"gap":     {"matching.2024-06-28.json": ruleFile(t, map[string]any{"effective_to": "2026-12-30"}), "matching.2027-01-01.json": next},
 	} {
 		if _, err := LoadRules(files); err == nil {
 			t.Errorf("%s: not refused", name)

@@ -1,7 +1,6 @@
 package matcher
 
 import (
-	"io/fs"
 	"time"
 
 	"github.com/jieli-bus/jieli/contracts/codes"
@@ -15,7 +14,7 @@ const Path = "recommendations"
 
 // Deps are what the service needs.
 type Deps struct {
-	Rules  fs.FS // contracts.Rules(): the dated rule files; required
+	Rules  *RuleSets // the dated rules of scoring; required
 	Limits Limits
 }
 
@@ -25,13 +24,9 @@ type Service struct {
 	rules *RuleSets
 }
 
-// New makes a matcher that has read nothing. It fails on rule files that are not right.
-func New(deps Deps) (*Service, error) {
-	rules, err := LoadRules(deps.Rules)
-	if err != nil {
-		return nil, err
-	}
-	return &Service{Reactor: NewReactor(NewReference(rules), rules, deps.Limits), rules: rules}, nil
+// New makes a matcher that has read nothing.
+func New(deps Deps) *Service {
+	return &Service{Reactor: NewReactor(NewReference(deps.Rules), deps.Rules, deps.Limits), rules: deps.Rules}
 }
 
 // App is the match context for the frame.

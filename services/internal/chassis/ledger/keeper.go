@@ -40,8 +40,9 @@ type Keeper struct {
 	log     Log
 	info    LogInfo
 	cancel  context.CancelFunc
-	stopped chan struct{}  // closed when draining begins
-	running sync.WaitGroup // partitions, and answers that are given behind their back
+	stopped chan struct{}   // closed when draining begins
+	running sync.WaitGroup  // partitions, and answers that are given behind their back
+	retime  []chan struct{} // by partition; a signal waits for the next writer
 
 	mu      sync.Mutex
 	serving map[int]bool
@@ -62,8 +63,9 @@ func Open(ctx context.Context, c Config) (*Keeper, error) {
 	}
 	running, cancel := context.WithCancel(context.Background())
 	k := &Keeper{Config: c, log: log, info: info, cancel: cancel, stopped: make(chan struct{}),
-		serving: make(map[int]bool), writers: make(map[int]*partition), failed: make(map[int]error), changed: make(chan struct{})}
+		serving: make(map[int]bool), writers: make(map[int]*partition), failed: make(map[int]error), retime: make([]chan struct{}, c.Partitions), changed: make(chan struct{})}
 	for i := range c.Partitions {
+		k.retime[i] = make(chan struct{}, 1)
 		k.running.Add(1)
 		go k.keep(running, i)
 	}
@@ -93,6 +95,16 @@ func (k *Keeper) Ready(ctx context.Context) error {
 		case <-changed:
 		case <-ctx.Done():
 			return fmt.Errorf("ledger: %s: %d of %d partitions have a writer: %w", k.Machine.Context(), settled, k.Partitions, ctx.Err())
+		}
+	}
+}
+
+// Retime has the writers here ask their entities for their timers again: rules that timers follow from have changed.
+func (k *Keeper) Retime() {
+	for _, retime := range k.retime {
+		select {
+		case retime <- struct{}{}:
+		default: // it has not looked since the last time
 		}
 	}
 }
@@ -233,7 +245,7 @@ func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64
 	log.Debug().Uint64("number", f.tip.Number).Int("entities", f.state.Len()).Dur("took", time.Since(started)).Msg("partition restored")
 
 	p := &partition{fold: f, number: number, owner: k.Owner, epoch: lease.current, log: k.log, broker: k.Broker, clock: k.Clock,
-		heads: k.Heads, stats: k.Stats, logger: log, answers: &k.running, queue: make(chan *pending, QueueCommandsMax)}
+		heads: k.Heads, stats: k.Stats, logger: log, answers: &k.running, queue: make(chan *pending, QueueCommandsMax), retime: k.retime[number]}
 	idle := make(chan struct{})
 	close(idle)
 	snapshots := &snapshotter{k: k, p: p, since: f.events, last: k.Clock.Now(), active: idle}

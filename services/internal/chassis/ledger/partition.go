@@ -38,11 +38,12 @@ type partition struct {
 	stats    *Stats
 	logger   zerolog.Logger
 	queue    chan *pending
-	carry    []*pending // taken from the queue, not yet decided; decided next
-	losses   int        // appends lost to another writer, running
-	retry    time.Time  // no room at the broker: decide nothing before
-	timers   time.Time  // every due timer has been decided without effect: look again then
-	resting  int        // how many of the due timers were so
+	retime   chan struct{} // rules that timers follow from have changed
+	carry    []*pending    // taken from the queue, not yet decided; decided next
+	losses   int           // appends lost to another writer, running
+	retry    time.Time     // no room at the broker: decide nothing before
+	timers   time.Time     // every due timer has been decided without effect: look again then
+	resting  int           // how many of the due timers were so
 	build    builder
 	onCommit func(events int) // for the snapshotter
 	answers  *sync.WaitGroup  // what is still to be answered by goroutines of its own
@@ -93,6 +94,9 @@ func (p *partition) collect(ctx context.Context) ([]*pending, error) {
 			}
 			group = append(group, first)
 		case <-wake:
+		case <-p.retime:
+			p.state.Retime()
+			p.timers = time.Time{}
 		case <-ctx.Done():
 			stop()
 			return nil, ctx.Err()

@@ -1,5 +1,7 @@
 // Package rules reads dated rule sets (规则集): the files <subject>.<effective from>.json of contracts/rules. A changed parameter is a
 // new file, never an edit of an old one, so what was decided can always be judged again by the rules of its day.
+//
+// A running system reads them from the policy ledger, through a Library: what a file says is then the ledger's word, not the program's.
 package rules
 
 import (
@@ -13,6 +15,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jieli-bus/jieli/contracts/codes"
 	"github.com/jieli-bus/jieli/events"
@@ -40,8 +43,11 @@ type Dated[T any] interface {
 	Follows(before *T) error
 }
 
-// Sets are the rule sets of one subject, by day. They never change.
-type Sets[T any] struct {
+// Sets are the rule sets of one subject, by day. Those of a Library grow when a set is adopted; a set itself never changes.
+type Sets[T any] struct{ now atomic.Pointer[shelf[T]] }
+
+// shelf is the sets as they are at one time.
+type shelf[T any] struct {
 	sets  []*T
 	heads []*Header
 }
@@ -85,10 +91,16 @@ func Load[T any, P Dated[T]](files fs.FS, subject string) (*Sets[T], error) {
 		return nil, fmt.Errorf("rules: %s: %w", subject, err)
 	}
 	s := &Sets[T]{}
+	s.now.Store(shelve[T](list))
+	return s, nil
+}
+
+func shelve[T any, P Dated[T]](list []P) *shelf[T] {
+	s := &shelf[T]{}
 	for _, set := range list {
 		s.sets, s.heads = append(s.sets, set), append(s.heads, set.Head())
 	}
-	return s, nil
+	return s
 }
 
 func parse[T any, P Dated[T]](data []byte) (P, error) {
@@ -158,9 +170,10 @@ func order[T any, P Dated[T]](list []P) error {
 
 // At is the rule set in force on a day; false on a day before the first or after the end of the last.
 func (s *Sets[T]) At(day events.Date) (*T, bool) {
-	for i, h := range slices.Backward(s.heads) {
+	now := s.all()
+	for i, h := range slices.Backward(now.heads) {
 		if !day.Before(h.EffectiveFrom) {
-			return s.sets[i], h.EffectiveTo == "" || !day.After(h.EffectiveTo)
+			return now.sets[i], h.EffectiveTo == "" || !day.After(h.EffectiveTo)
 		}
 	}
 	return nil, false
@@ -168,9 +181,10 @@ func (s *Sets[T]) At(day events.Date) (*T, bool) {
 
 // ByID finds a rule set by its id.
 func (s *Sets[T]) ByID(id string) (*T, bool) {
-	for i, h := range s.heads {
+	now := s.all()
+	for i, h := range now.heads {
 		if h.ID == id {
-			return s.sets[i], true
+			return now.sets[i], true
 		}
 	}
 	return nil, false
@@ -178,13 +192,34 @@ func (s *Sets[T]) ByID(id string) (*T, bool) {
 
 // After lists the sets that come into force after the one with an id, in order; all of them when the id is not known.
 func (s *Sets[T]) After(id string) []*T {
-	for i, h := range s.heads {
+	now := s.all()
+	for i, h := range now.heads {
 		if h.ID == id {
-			return s.sets[i+1:]
+			return now.sets[i+1:]
 		}
 	}
-	return s.sets
+	return now.sets
+}
+
+// First and Last are the sets that come into force first and last; nil where nothing has been adopted.
+func (s *Sets[T]) First() *T {
+	if now := s.all(); len(now.sets) > 0 {
+		return now.sets[0]
+	}
+	return nil
 }
 
 // Last is the set that comes into force last.
-func (s *Sets[T]) Last() *T { return s.sets[len(s.sets)-1] }
+func (s *Sets[T]) Last() *T {
+	if now := s.all(); len(now.sets) > 0 {
+		return now.sets[len(now.sets)-1]
+	}
+	return nil
+}
+
+func (s *Sets[T]) all() *shelf[T] {
+	if now := s.now.Load(); now != nil {
+		return now
+	}
+	return &shelf[T]{}
+}

@@ -142,6 +142,12 @@ func (s *state[T]) Due(now time.Time, limit int) []*Command {
 	return due
 }
 
+func (s *state[T]) Retime() {
+	if s.d.Due != nil {
+		s.rebuildTimers()
+	}
+}
+
 func (s *state[T]) Freeze() State {
 	return &state[T]{d: s.d, entities: maps.Clone(s.entities)}
 }

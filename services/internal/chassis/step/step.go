@@ -89,6 +89,8 @@ type State interface {
 	// Due lists at most limit commands whose time has come, earliest first. Their ids derive from (subject, version, time),
 	// so the same due timer asked for twice is one command.
 	Due(now time.Time, limit int) []*Command
+	// Retime asks every entity for its next timer again: rules that timers follow from have changed.
+	Retime()
 	Len() int
 	// Freeze returns the entities as they are now, for Range alone. It copies references, not entities: Evolve never changes
 	// an old one, so the copy stays as it is while the state moves on.
