@@ -16,7 +16,6 @@ import (
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/bond"
 	"github.com/jieli-bus/jieli/services/crossborder"
-	"github.com/jieli-bus/jieli/services/internal/chassis/edge"
 	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
 	"github.com/jieli-bus/jieli/services/internal/chassis/rules"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
@@ -178,22 +177,10 @@ func (b *rulebook) holds(subject, id string, content []byte) bool {
 	return s != nil && slices.ContainsFunc(s.Sets, func(set policy.Set) bool { return set.ID == id && set.Content == string(content) })
 }
 
-// openRules brings up what decisions are made by: the policy ledger, with the rule files of this program in it where it is written here,
-// and this process's reading of it.
-func (s *System) openRules(ctx context.Context, validator *edge.Validator) error {
-	for _, service := range s.services {
-		if service.Machine.Context() != "policy" {
-			continue
-		}
-		if err := s.serveLedger(ctx, service, validator); err != nil {
-			return err
-		}
-	}
+// openRules brings up this process's reading of the policy ledger, with the rule files of this program in it where it is written here.
+func (s *System) openRules(ctx context.Context) error {
 	s.run("rules", s.rulebook.run)
-	if k := s.keepers["policy"]; k != nil {
-		if err := k.Ready(ctx); err != nil {
-			return err
-		}
+	if s.keepers["policy"] != nil {
 		if err := s.adoptRules(ctx); err != nil {
 			return err
 		}

@@ -15,60 +15,70 @@ import (
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 )
 
-// seed enters the departments, their local offices and the default grants as commands. Their ids derive from their content, so
-// a later start repeats them without effect, and a changed file is a new command.
-func (s *System) seed(ctx context.Context, departments []contracts.Department, grants []contracts.Grant) error {
+// seeds are the departments, their local offices and the default grants as commands. Their ids derive from their content, so a later
+// start repeats them without effect, and a changed file is a new command.
+type seeds struct {
+	s        *System
+	note     []byte                       // of what is seeded here, for the file beside the ledger
+	noted    bool                         // a start before this one has given them all
+	commands map[string][][]*step.Command // by context, one wave after another
+}
+
+func (s *System) seeds(grants []contracts.Grant) (*seeds, error) {
 	// What was seeded is noted beside the ledger, so that most starts need not ask for outcomes they have seen.
-	content, err := json.Marshal(map[string]any{"departments": departments, "grants": grants, "ledgers": s.created})
+	content, err := json.Marshal(map[string]any{"departments": s.departments, "grants": grants, "ledgers": s.created})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	sum := sha256.Sum256(content)
-	note := []byte(hex.EncodeToString(sum[:]) + "\n")
-	if have, err := os.ReadFile(s.dir.at("seeded")); err == nil && bytes.Equal(have, note) {
-		return nil
-	}
-	// Grants come before there is anything to see: a grant that comes too late has a view written anew. Units come after their party.
-	var commands [3][]*step.Command
-	add := func(wave int, typ, subject string, data any) error {
-		content, err := json.Marshal(data)
-		if err != nil {
-			return err
-		}
-		commands[wave] = append(commands[wave], &step.Command{
-			ID: events.DeriveUUID("seed", typ, subject, string(content)), Type: typ, Subject: subject, Actor: step.System, Data: data,
-		})
-		return nil
-	}
-	for _, d := range departments {
-		if !s.options.has("registry") {
-			break
-		}
-		if err := add(1, events.TypeRegisterParty, d.ID, &events.RegisterParty{ID: d.ID, Kind: d.Kind, Name: d.Name, Region: d.Region}); err != nil {
-			return err
-		}
+	l := &seeds{s: s, note: []byte(hex.EncodeToString(sum[:]) + "\n"), commands: make(map[string][][]*step.Command)}
+	have, err := os.ReadFile(s.dir.at("seeded"))
+	l.noted = err == nil && bytes.Equal(have, l.note)
+	var given, parties, units []*step.Command
+	for _, d := range s.departments {
+		parties = append(parties, seed(events.TypeRegisterParty, d.ID, &events.RegisterParty{ID: d.ID, Kind: d.Kind, Name: d.Name, Region: d.Region}))
 		for _, u := range d.Units {
-			if err := add(2, events.TypeAddUnit, d.ID, &events.Unit{Unit: u.Unit, Kind: u.Kind, Name: u.Name, Region: u.Region}); err != nil {
-				return err
-			}
+			units = append(units, seed(events.TypeAddUnit, d.ID, &events.Unit{Unit: u.Unit, Kind: u.Kind, Name: u.Name, Region: u.Region}))
 		}
 	}
 	for _, g := range grants {
-		if !s.options.has("sharing") {
-			break
-		}
-		if err := add(0, events.TypeGrant, g.Department, &events.Grant{
+		given = append(given, seed(events.TypeGrant, g.Department, &events.Grant{
 			Grant: g.Grant, Purpose: g.Purpose, Basis: g.Basis, Regions: g.Regions, Types: g.Types, Until: events.Date(g.Until),
-		}); err != nil {
-			return err
-		}
+		}))
 	}
-	for _, wave := range commands {
-		if err := s.giveAll(ctx, wave); err != nil {
+	l.commands["sharing"], l.commands["party"] = [][]*step.Command{given}, [][]*step.Command{parties, units}
+	return l, nil
+}
+
+// seed is a command whose id derives from what it says.
+func seed(typ, subject string, data any) *step.Command {
+	content, err := json.Marshal(data)
+	if err != nil {
+		panic(err) // cannot be: the payloads are plain data
+	}
+	return &step.Command{ID: events.DeriveUUID("seed", typ, subject, string(content)), Type: typ, Subject: subject, Actor: step.System, Data: data}
+}
+
+// give enters what is seeded in a context, where its ledger is written here. A grant that comes when there is something to see already
+// has a view written anew.
+func (l *seeds) give(ctx context.Context, context string) error {
+	if l.noted || !l.s.options.writes(context) {
+		return nil
+	}
+	for _, wave := range l.commands[context] {
+		if err := l.s.giveAll(ctx, wave); err != nil {
 			return fmt.Errorf("allinone: seed: %w", err)
 		}
 	}
-	return os.WriteFile(s.dir.at("seeded"), note, 0o600)
+	return nil
+}
+
+// given notes that everything has been entered.
+func (l *seeds) given() error {
+	if l.noted {
+		return nil
+	}
+	return os.WriteFile(l.s.dir.at("seeded"), l.note, 0o600)
 }
 
 // giveAll gives commands at once and waits for all answers.

@@ -134,17 +134,34 @@ func (s *System) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.openRules(ctx, validator); err != nil {
+	// Grants come before there is anything to see, and rules before anybody decides.
+	if err := s.serveLedgers(ctx, validator, "sharing", "policy"); err != nil {
 		return err
 	}
-	if err := s.serveLedgers(ctx, validator); err != nil {
-		return err
-	}
-	s.rulebook.tell(s.rulesChanged)
 	if err := s.derive(); err != nil {
 		return err
 	}
-	if err := s.seed(ctx, s.departments, grants); err != nil {
+	seeds, err := s.seeds(grants)
+	if err != nil {
+		return err
+	}
+	if err := seeds.give(ctx, "sharing"); err != nil {
+		return err
+	}
+	if err := s.openRules(ctx); err != nil {
+		return err
+	}
+	if err := s.serveLedgers(ctx, validator, events.Contexts...); err != nil {
+		return err
+	}
+	s.rulebook.tell(s.rulesChanged)
+	if err := s.match(); err != nil {
+		return err
+	}
+	if err := seeds.give(ctx, "party"); err != nil {
+		return err
+	}
+	if err := seeds.given(); err != nil {
 		return err
 	}
 	if err := s.caughtUp(ctx); err != nil {
@@ -192,9 +209,12 @@ func (s *System) assemble() error {
 	return nil
 }
 
-// serveLedgers starts the writers and waits until every partition has one.
-func (s *System) serveLedgers(ctx context.Context, validator *edge.Validator) error {
+// serveLedgers starts the writers of contexts and waits until every partition has one.
+func (s *System) serveLedgers(ctx context.Context, validator *edge.Validator, contexts ...string) error {
 	for _, service := range s.services {
+		if !slices.Contains(contexts, service.Machine.Context()) {
+			continue
+		}
 		if err := s.serveLedger(ctx, service, validator); err != nil {
 			return err
 		}
@@ -290,14 +310,17 @@ func (s *System) derive() error {
 	if s.options.has("sharing") {
 		s.alone("views", s.writeViews)
 	}
-	if s.options.has("matcher") {
-		s.matches.Store(true)
-		s.run("matching", s.matcher.run)
-		if err := s.answerMatches(); err != nil {
-			return err
-		}
-	}
 	return s.listen()
+}
+
+// match starts the matcher, where it runs here.
+func (s *System) match() error {
+	if s.options.WritersOnly || !s.options.has("matcher") {
+		return nil
+	}
+	s.matches.Store(true)
+	s.run("matching", s.matcher.run)
+	return s.answerMatches()
 }
 
 // listen hears that derived streams have been deleted: what writes them here looks at what is stored.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -129,6 +130,22 @@ func TestAt(t *testing.T) {
 		if _, ok := s.At(day); ok {
 			t.Errorf("%s has a rule set", day)
 		}
+	}
+}
+
+func TestIndex(t *testing.T) {
+	doc, err := json.Marshal(given(t, file("2020-01-01", "", one), strings.ReplaceAll(file("2023-01-01", "", two), `"unconfirmed"`, `"confirmed"`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := Index(doc); err != nil || len(list) != 1 || list[0].Name != "confidence" || list[0].Value != "confirmed" {
+		t.Errorf("%v %v", list, err)
+	}
+	if list, err := Index([]byte("{}")); err != nil || list != nil {
+		t.Errorf("%v %v", list, err)
+	}
+	if _, err := Index(nil); err == nil {
+		t.Error("nothing has an index")
 	}
 }
 
