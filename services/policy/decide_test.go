@@ -138,10 +138,10 @@ func TestIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if list, err := Index(doc); err != nil || len(list) != 1 || list[0].Name != "confidence" || list[0].Value != "confirmed" {
+	if list, err := Index(doc); err != nil || len(list) != 3 || list[2].Name != "confidence" || list[2].Value != "confirmed" {
 		t.Errorf("%v %v", list, err)
 	}
-	if list, err := Index([]byte("{}")); err != nil || list != nil {
+	if list, err := Index([]byte("{}")); err != nil || len(list) != 2 {
 		t.Errorf("%v %v", list, err)
 	}
 	if _, err := Index(nil); err == nil {

@@ -13,8 +13,9 @@ func Index(doc []byte) ([]store.Index, error) {
 	if err := json.Unmarshal(doc, &s); err != nil {
 		return nil, fmt.Errorf("policy: document: %w", err)
 	}
+	list := []store.Index{store.SortTime("created", s.CreatedAt), store.SortTime("updated", s.UpdatedAt)}
 	if last := s.last(); last != nil {
-		return []store.Index{{Name: "confidence", Value: last.Confidence}}, nil
+		list = append(list, store.Index{Name: "confidence", Value: last.Confidence})
 	}
-	return nil, nil
+	return list, nil
 }
