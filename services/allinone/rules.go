@@ -21,6 +21,7 @@ import (
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 	"github.com/jieli-bus/jieli/services/matcher"
 	"github.com/jieli-bus/jieli/services/matcher/appetite"
+	"github.com/jieli-bus/jieli/services/matcher/stack"
 	"github.com/jieli-bus/jieli/services/policy"
 )
 
@@ -31,6 +32,7 @@ type rulebook struct {
 	crossborder *rules.Sets[crossborder.RuleSet]
 	matching    *rules.Sets[matcher.RuleSet]
 	appetite    *rules.Sets[appetite.Set]
+	stack       *rules.Sets[stack.RuleSet]
 
 	source ledger.Log
 	log    zerolog.Logger
@@ -49,6 +51,7 @@ func newRulebook(s *System) *rulebook {
 	return &rulebook{
 		library: l, bond: rules.Shelve[bond.RuleSet](l, "bond"), crossborder: rules.Shelve[crossborder.RuleSet](l, "crossborder"),
 		matching: rules.Shelve[matcher.RuleSet](l, matcher.Subject), appetite: rules.Shelve[appetite.Set](l, "appetite"),
+		stack:  rules.Shelve[stack.RuleSet](l, "stack"),
 		source: s.logs["policy"], log: s.options.Log.With().Str("part", "rules").Logger(),
 		subjects: make(map[string]*policy.Subject), untold: make(map[string]bool), moved: make(chan struct{}),
 	}
