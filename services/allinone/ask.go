@@ -19,6 +19,7 @@ const (
 	askParties = "jieli.ask.parties" // to have the views of parties that have credentials now; how many are missing is answered
 	askMatch   = "jieli.ask.match"   // a fresh ranking
 	askExplain = "jieli.ask.explain" // why an offer fits a demand, or not
+	askStack   = "jieli.ask.stack"   // the offers that together cover a demand
 	tellAnew   = "jieli.tell.anew"   // derived streams have been deleted: who writes them looks at what is stored
 )
 

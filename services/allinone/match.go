@@ -12,9 +12,11 @@ import (
 
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
+	"github.com/jieli-bus/jieli/services/internal/chassis/rules"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 	"github.com/jieli-bus/jieli/services/matcher"
+	"github.com/jieli-bus/jieli/services/matcher/stack"
 )
 
 // matching feeds the matcher from the ledgers and gives the commands it asks for.
@@ -22,6 +24,7 @@ type matching struct {
 	logs   map[string]ledger.Log
 	sender *ledger.Sender
 	rules  *matcher.RuleSets
+	stacks *rules.Sets[stack.RuleSet]
 	log    zerolog.Logger
 	loop   ledger.Loop
 
@@ -48,7 +51,7 @@ const (
 )
 
 func newMatching(s *System) *matching {
-	return &matching{logs: s.logs, sender: s.sender, rules: matcher.NewRuleSets(s.rulebook.matching), tracer: s.tracer("matcher"), trail: s.trail("matcher", "match"), log: s.options.Log.With().Str("part", "matching").Logger(), up: make(chan struct{}), read: make(map[string]uint64), moved: make(chan struct{})}
+	return &matching{logs: s.logs, sender: s.sender, rules: matcher.NewRuleSets(s.rulebook.matching), stacks: s.rulebook.stack, tracer: s.tracer("matcher"), trail: s.trail("matcher", "match"), log: s.options.Log.With().Str("part", "matching").Logger(), up: make(chan struct{}), read: make(map[string]uint64), moved: make(chan struct{})}
 }
 
 func (m *matching) run(ctx context.Context) error { return m.loop.Run(ctx, m.log, m.once) }
@@ -126,7 +129,7 @@ type read struct {
 
 // once feeds a new matcher from the beginning until something fails.
 func (m *matching) once(ctx context.Context) error {
-	service := matcher.New(matcher.Deps{Rules: m.rules})
+	service := matcher.New(matcher.Deps{Rules: m.rules, Stacks: m.stacks})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	f := &feeder{m: m, service: service, feeds: make(map[string]chan read), read: make(map[string]uint64), returned: make(chan *step.Command, recommendationsAtOnce),

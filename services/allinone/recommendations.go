@@ -55,6 +55,7 @@ func (s *System) answerMatches() error {
 		askExplain: func(m *matcher.Service, q matchQuestion) (any, error) {
 			return m.Explain(q.Demand, q.Offer, time.Now().UTC())
 		},
+		askStack: func(m *matcher.Service, q matchQuestion) (any, error) { return m.Stack(q.Demand, time.Now().UTC()) },
 	} {
 		_, err := s.answers(subject, func(ctx context.Context, question []byte) (any, error) {
 			var q matchQuestion
@@ -107,4 +108,11 @@ func (q matchQueries) Explain(ctx context.Context, demand, offer string) (any, e
 	var e json.RawMessage
 	err := q.s.ask(ctx, askExplain, matchQuestion{Demand: demand, Offer: offer}, &e)
 	return e, err
+}
+
+// Stack implements portal.Matcher.
+func (q matchQueries) Stack(ctx context.Context, demand string) (any, error) {
+	var stack json.RawMessage
+	err := q.s.ask(ctx, askStack, matchQuestion{Demand: demand}, &stack)
+	return stack, err
 }

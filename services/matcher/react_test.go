@@ -11,8 +11,10 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/jieli-bus/jieli/contracts"
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+	"github.com/jieli-bus/jieli/services/matcher/stack"
 )
 
 // feed gives events to a service as the hot reader does: one ledger a context, one commit an event.
@@ -32,7 +34,11 @@ type fed struct {
 
 func newService(t fataler) *Service {
 	t.Helper()
-	return New(Deps{Rules: rulesFor(t)})
+	stacks, err := stack.Load(contracts.Rules())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(Deps{Rules: rulesFor(t), Stacks: stacks})
 }
 
 func newFeed(t fataler) *feed {

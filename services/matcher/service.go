@@ -6,7 +6,9 @@ import (
 	"github.com/jieli-bus/jieli/contracts/codes"
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
+	"github.com/jieli-bus/jieli/services/internal/chassis/rules"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
+	"github.com/jieli-bus/jieli/services/matcher/stack"
 )
 
 // Path is the collection of recommendations in URLs. There is no creating one from outside.
@@ -14,19 +16,21 @@ const Path = "recommendations"
 
 // Deps are what the service needs.
 type Deps struct {
-	Rules  *RuleSets // the dated rules of scoring; required
+	Rules  *RuleSets                  // the dated rules of scoring; required
+	Stacks *rules.Sets[stack.RuleSet] // what goes together in a stack; required
 	Limits Limits
 }
 
 // Service is the matcher: the fold it keeps of the ledgers, and the questions that may be asked of it at any time.
 type Service struct {
 	*Reactor
-	rules *RuleSets
+	rules  *RuleSets
+	stacks *rules.Sets[stack.RuleSet]
 }
 
 // New makes a matcher that has read nothing.
 func New(deps Deps) *Service {
-	return &Service{Reactor: NewReactor(NewReference(deps.Rules), deps.Rules, deps.Limits), rules: deps.Rules}
+	return &Service{Reactor: NewReactor(NewReference(deps.Rules), deps.Rules, deps.Limits), rules: deps.Rules, stacks: deps.Stacks}
 }
 
 // App is the match context for the frame.

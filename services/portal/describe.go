@@ -28,6 +28,14 @@ var explainDoc = webapi.Doc{
 	Headers: webapi.ReadHeaders(), Answers: webapi.ReadAnswers(webapi.Text{ZH: "说明", EN: "the explanation"}, nil), Refuses: refusesRanking,
 }
 
+var stackDoc = webapi.Doc{
+	ID: "stack", Summary: webapi.Text{ZH: "组合融资：几项供给合起来满足需求", EN: "Several offers that together cover a demand"},
+	About: webapi.Text{ZH: "在至多 64 项候选、4 层之内精确求解：先看覆盖的金额，再看按金额加权的匹配度，最后看成本。各层附中英文理由和搭配规则。只是建议，不预留额度。",
+		EN: "Exact over at most 64 candidates and 4 layers: the most money first, then the most score by amount, then the least cost. Each layer has its reasons in both languages and the rules by which it goes with the others. A proposal: nothing is reserved."},
+	Query:   []webapi.Param{webapi.LangQuery, webapi.PositionQuery},
+	Headers: webapi.ReadHeaders(), Answers: webapi.ReadAnswers(webapi.Text{ZH: "组合", EN: "the stack"}, nil), Refuses: refusesRanking,
+}
+
 // doc is a description for one of the paths that share it.
 func doc(d *webapi.Doc, path string) *webapi.Doc {
 	c := *d

@@ -16,6 +16,8 @@ type Matcher interface {
 	Match(ctx context.Context, demandID string, limit int, lang string) (any, error)
 	// Explain holds one offer against the demand, clause by clause and term by term.
 	Explain(ctx context.Context, demandID, offerID string) (any, error)
+	// Stack finds the offers that together cover the demand best.
+	Stack(ctx context.Context, demandID string) (any, error)
 }
 
 // Recommendations are the routes over a Matcher.
@@ -52,7 +54,15 @@ func Recommendations(m Matcher) []webapi.Route {
 				return reply(w, r, ctx)(m.Explain(ctx, id, offer))
 			}})
 	}
-	return routes
+	return append(routes, webapi.Route{Pattern: "GET /v1/demands/{id}/stack", Reads: "demand", Doc: doc(&stackDoc, "demands"), Handle: func(w http.ResponseWriter, r *http.Request) error {
+		id, err := pathID(r, "id")
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), MatchMax)
+		defer cancel()
+		return reply(w, r, ctx)(m.Stack(ctx, id))
+	}})
 }
 
 // reply answers with a value, or says that it took too long.

@@ -20,6 +20,8 @@ func TestRecommendations(t *testing.T) {
 		{"/v1/demands/d-1/recommendations?limit=3&lang=en", "match d-1 3 en", nil},
 		{"/v1/demands/d-1/recommendations?limit=100", "match d-1 100 zh", nil},
 		{"/v1/demands/d-1/explain/o-2", "explain d-1 o-2", nil},
+		{"/v1/demands/d-1/stack", "stack d-1", nil},
+		{"/v1/demands/d.1/stack", "", &events.ErrID},
 		{"/v1/demands/d-1/recommendations?limit=0", "", &events.ErrMalformed},
 		{"/v1/demands/d-1/recommendations?limit=101", "", &events.ErrMalformed},
 		{"/v1/demands/d-1/recommendations?limit=ten", "", &events.ErrMalformed},
@@ -57,7 +59,7 @@ func TestMatcherRefusals(t *testing.T) {
 		{fmt.Errorf("matching: %w", events.ErrState.Refuse("", "", "")), events.ErrState},
 		{errors.New("secret: cable cut"), events.ErrInternal},
 	} {
-		for _, target := range []string{"/v1/demands/d-1/recommendations", "/v1/demands/d-1/explain/o-1"} {
+		for _, target := range []string{"/v1/demands/d-1/recommendations", "/v1/demands/d-1/explain/o-1", "/v1/demands/d-1/stack"} {
 			w := newWorld(t)
 			w.match.err = tt.err
 			rec := w.do("GET", target)

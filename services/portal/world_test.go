@@ -130,6 +130,11 @@ func (m *match) Explain(_ context.Context, demand, offer string) (any, error) {
 	return map[string]any{"score": 42}, m.err
 }
 
+func (m *match) Stack(_ context.Context, demand string) (any, error) {
+	m.asked = "stack " + demand
+	return map[string]any{"demand": demand}, m.err
+}
+
 type tokens map[string]string
 
 func (t tokens) Lookup(token string) (string, bool) {

@@ -96,6 +96,20 @@ func TestMatchAndExplain(t *testing.T) {
 	}
 }
 
+func TestStack(t *testing.T) {
+	s := newFakeServer(t)
+	s.other = func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"demand":"d","demand_version":2,"open":{"amount":"100.00","currency":"CNY"},"covered":{"amount":"90.00","currency":"CNY"},"score":61,"cost_bp":405,"layers":[{"offer":"o","party":"p","party_name":"示例\u001b[31m银行","instrument":"guaranteed_loan","amount":{"amount":"90.00","currency":"CNY"},"reasons":{"zh":"提供","en":"brings"}},{"offer":"g","party":"p2","instrument":"guarantee","amount":{"amount":"72.00","currency":"CNY"},"support":"loan_guarantee","reasons":{"zh":"承担","en":"stands behind"}}],"candidates":7,"sets":28,"proved":true,"rule_set":"stack.2024-06-28","as_of":"2026-11-22T00:00:00Z"}`)
+	}
+	r := runCLI(t, s.URL, "", "stack", "d")
+	if r.code != 0 || !strings.Contains(r.out, "缺口 100.00 CNY") || !strings.Contains(r.out, "(72.00 CNY)") || !strings.Contains(r.out, "每年 4.05%") || !strings.Contains(r.out, "已证明最优") || strings.Contains(r.out, "\x1b") {
+		t.Errorf("%d %q %q", r.code, r.out, r.err)
+	}
+	if r := runCLI(t, s.URL, "", "stack", "d", "--lang", "en"); !strings.Contains(r.out, "stands behind") || !strings.Contains(r.out, "proved best") {
+		t.Errorf("%q", r.out)
+	}
+}
+
 func TestPublish(t *testing.T) {
 	s := newFakeServer(t)
 	r := runCLI(t, s.URL, "{\"id\":\"d1\"}\n{\n\"id\":\"d2\"}", "publish", "demand", "-f", "-")
