@@ -425,7 +425,7 @@ func lists(s *system, _ string) {
 // stackCovers: a demand larger than any ticket is covered by several offers, asked for right after it was accepted.
 func stackCovers(s *system, enterprise string) {
 	for _, id := range []string{"stack-a", "stack-b"} {
-		s.do("POST", "/v1/offers", loanOffer(id, "bank-1"))
+		s.do("POST", "/v1/offers", loanOffer(id, "life-bank"))
 	}
 	a := s.do("POST", "/v1/demands", with(loanDemand("stacked", enterprise), map[string]any{"amount": money("16000000.00")}))
 	var stack struct {
