@@ -64,13 +64,17 @@ var eventSchema = map[string]any{
 	"type": "object", "required": []any{"specversion", "id", "source", "type", "subject"},
 	"description": "CloudEvents 1.0 的 JSON 格式。 The JSON format of CloudEvents 1.0.",
 	"properties": map[string]any{
-		"specversion": map[string]any{"const": "1.0"},
-		"id":          map[string]any{"type": "string", "minLength": 1, "maxLength": 200, "description": "命令编号：UUIDv7，或自定的键。 The command's id: a UUIDv7, or a key of one's own."},
-		"source":      map[string]any{"type": "string", "description": "来源；机构须为 /parties/<编号> 或其下级。 The source; a party's is /parties/<id> or below it."},
-		"type":        map[string]any{"type": "string", "description": "命令类型。 The command's type."},
-		"subject":     map[string]any{"type": "string", "pattern": "^[A-Za-z0-9_~:-]{1,64}$", "description": "对象编号。 The entity's id."},
-		"data":        map[string]any{"description": "内容，按类型的契约。 The payload, after its type's contract."},
+		"specversion":     map[string]any{"const": "1.0"},
+		"id":              map[string]any{"type": "string", "minLength": 1, "maxLength": 200, "description": "命令编号：UUIDv7，或自定的键。 The command's id: a UUIDv7, or a key of one's own."},
+		"source":          map[string]any{"type": "string", "description": "来源；机构须为 /parties/<编号> 或其下级。 The source; a party's is /parties/<id> or below it."},
+		"type":            map[string]any{"type": "string", "description": "命令类型。 The command's type."},
+		"subject":         map[string]any{"type": "string", "pattern": "^[A-Za-z0-9_~:-]{1,64}$", "description": "对象编号。 The entity's id."},
+		"datacontenttype": map[string]any{"const": "application/json"},
+		"dataschema":      map[string]any{"type": "string"},
+		"time":            map[string]any{"type": "string", "format": "date-time"},
+		"data":            map[string]any{"description": "内容，按类型的契约。 The payload, after its type's contract."},
 	},
+	"additionalProperties": true, // extensions
 }
 
 var eventsDoc = webapi.Doc{
