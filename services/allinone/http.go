@@ -94,8 +94,10 @@ func (s *System) serveHTTP() error {
 func (s *System) handler(known *tokens, cursorKey string, loopback bool) (http.Handler, error) {
 	var services []app.Service // without the portal there is only what a machine watches: health, metrics
 	var routes []webapi.Route
+	var pages func([]webapi.Route, []webapi.Tag) ([]webapi.Route, error)
 	if s.options.has("portal") {
 		var err error
+		pages = portal.Pages
 		services = s.services
 		routes, err = portal.Routes(portal.Config{Streams: s.streams, Matcher: matchQueries{s}, Commands: s.sender, Clock: clock.Real{}, Registry: s.registry, Log: s.options.Log})
 		if err != nil {
@@ -110,7 +112,7 @@ func (s *System) handler(known *tokens, cursorKey string, loopback bool) (http.H
 	}
 	return webapi.New(webapi.Config{
 		Services: services, Commands: s.sender, Store: s.store, Waiter: s.waiter, Tokens: known, Partitions: s.options.Partitions, CursorKey: []byte(cursorKey),
-		Loopback: loopback, Ready: s.readiness, Registry: s.registry, Clock: time.Now, Extra: routes, Trace: s.tracer("portal"), Log: s.options.Log,
+		Loopback: loopback, Ready: s.readiness, Registry: s.registry, Clock: time.Now, Extra: routes, Pages: pages, Trace: s.tracer("portal"), Log: s.options.Log,
 		Version: webapi.Version{Version: s.options.Version, Go: runtime.Version(), NATSServer: natsserver.VERSION, StartedAt: s.started, Node: s.node[:min(8, len(s.node))]},
 	})
 }

@@ -134,7 +134,7 @@ func commandDoc(s app.Service, typ string) (*Doc, error) {
 		body.Optional = what == "erase_contact"
 	}
 	return &Doc{
-		ID: context + "." + what, Tag: s.Path, Summary: Text{titleZH, title}, About: twoTexts(about),
+		ID: context + "." + what, Tag: s.Path, Summary: Text{titleZH, title}, About: TwoTexts(about),
 		Headers: commandHeaders, Body: []Body{body}, Answers: acceptedAnswers(), Refuses: refusesCommand,
 	}, nil
 }
@@ -153,13 +153,21 @@ func createdAnswers() []Answer {
 	return []Answer{created, unchanged}
 }
 
-// twoTexts parts a contract's description, which says all in English and then in Chinese.
-func twoTexts(both string) Text {
+// TwoTexts parts a contract's description, which says all in English and then in Chinese.
+func TwoTexts(both string) Text {
 	at := strings.IndexFunc(both, func(r rune) bool { return r >= 0x4e00 && r <= 0x9fff })
 	if at < 0 {
 		return Text{both, both}
 	}
 	return Text{ZH: strings.TrimSpace(both[at:]), EN: strings.TrimSpace(both[:at])}
+}
+
+// In says it in one language.
+func (t Text) In(english bool) string {
+	if english {
+		return t.EN
+	}
+	return t.ZH
 }
 
 // String says both, Chinese first.

@@ -101,8 +101,10 @@ type Config struct {
 	Clock    func() time.Time
 	Version  Version
 	Extra    []Route
-	Trace    *trace.Tracer  // nil: requests are not traced
-	Log      zerolog.Logger // the zero value logs nothing
+	// Pages makes further routes of all that are served, such as the pages that describe them. nil: none.
+	Pages func(routes []Route, tags []Tag) ([]Route, error)
+	Trace *trace.Tracer  // nil: requests are not traced
+	Log   zerolog.Logger // the zero value logs nothing
 }
 
 // Validate names everything that is missing.

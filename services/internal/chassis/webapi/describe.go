@@ -1,7 +1,9 @@
 package webapi
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/jieli-bus/jieli/events"
 )
@@ -72,6 +74,13 @@ func CommandRefusals() []events.ProblemKind {
 		list = append(list, k)
 	}
 	return list
+}
+
+// AllRefusals are what the route may refuse, by status and code.
+func (d *Doc) AllRefusals() []events.ProblemKind {
+	list := slices.Concat(refusesAny, d.Refuses)
+	slices.SortFunc(list, func(a, b events.ProblemKind) int { return cmp.Or(a.Status-b.Status, strings.Compare(a.Code, b.Code)) })
+	return slices.Compact(list)
 }
 
 // takes says whether the route takes a query parameter, and whether more than once.

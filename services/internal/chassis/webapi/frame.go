@@ -51,6 +51,13 @@ func New(c Config) (http.Handler, error) {
 		routes = append(routes, list...)
 	}
 	f.routes = append(routes, c.Extra...)
+	if c.Pages != nil {
+		pages, err := c.Pages(f.routes, f.tags())
+		if err != nil {
+			return nil, err
+		}
+		f.routes = append(f.routes, pages...)
+	}
 	for _, r := range f.routes {
 		if err := f.add(r); err != nil {
 			return nil, err

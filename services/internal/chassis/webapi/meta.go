@@ -74,20 +74,22 @@ func contract(pattern, id string, about Text, contentType string, content func()
 		if err != nil {
 			return err
 		}
-		return writeTagged(w, r, contentTag(b), contentType, b)
+		return WriteContent(w, r, contentType, b)
 	}}
 }
 
-// document describes the routes that are served.
-func (f *frame) document() (*huma.OpenAPI, error) {
-	var tags []Tag
+// tags are the groups of routes.
+func (f *frame) tags() (tags []Tag) {
 	for _, s := range f.Services {
 		if s.Path != "" {
 			tags = append(tags, Tag{s.Path, Text{s.Noun, s.NounEN}})
 		}
 	}
-	return OpenAPI(apiVersion, f.routes, append(tags, frameTags...))
+	return append(tags, frameTags...)
 }
+
+// document describes the routes that are served.
+func (f *frame) document() (*huma.OpenAPI, error) { return OpenAPI(apiVersion, f.routes, f.tags()) }
 
 // apiVersion is that of the paths: /v1.
 const apiVersion = "1.0.0"

@@ -125,7 +125,7 @@ func (r *reference) operation(route Route) (*huma.Operation, error) {
 	for _, a := range d.Answers {
 		op.Responses[strconv.Itoa(a.Status)] = r.answer(a)
 	}
-	r.refusals(op, slices.Concat(refusesAny, d.Refuses))
+	r.refusals(op, d.AllRefusals())
 	return op, nil
 }
 
@@ -212,13 +212,10 @@ func (r *reference) answer(a Answer) *huma.Response {
 func (r *reference) refusals(op *huma.Operation, kinds []events.ProblemKind) {
 	byStatus := make(map[int][]events.ProblemKind)
 	for _, k := range kinds {
-		if !slices.Contains(byStatus[k.Status], k) {
-			byStatus[k.Status] = append(byStatus[k.Status], k)
-		}
+		byStatus[k.Status] = append(byStatus[k.Status], k)
 	}
 	for _, status := range slices.Sorted(maps.Keys(byStatus)) {
 		list := byStatus[status]
-		slices.SortFunc(list, func(a, b events.ProblemKind) int { return strings.Compare(a.Code, b.Code) })
 		key := fmt.Sprint(list)
 		name, known := r.problems[key]
 		if !known {

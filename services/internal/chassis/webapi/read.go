@@ -48,7 +48,12 @@ func WriteRead(w http.ResponseWriter, r *http.Request, v any) error {
 	if err != nil {
 		return err
 	}
-	return writeTagged(w, r, contentTag(b), "application/json", b)
+	return WriteContent(w, r, "application/json", b)
+}
+
+// WriteContent answers with bytes, tagged by what they are, or says that the client holds them already.
+func WriteContent(w http.ResponseWriter, r *http.Request, contentType string, b []byte) error {
+	return writeTagged(w, r, contentTag(b), contentType, b)
 }
 
 // contentTag is the entity tag of what has no version.
