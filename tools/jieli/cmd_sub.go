@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jieli-bus/jieli/contracts"
 	"github.com/jieli-bus/jieli/contracts/codes"
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/tools/client"
@@ -151,61 +152,21 @@ func industryName(code string) string {
 	return code
 }
 
-// typeName is the Chinese name of an event, or its short type.
+// typeName is the Chinese name of an event, as its schema has it, or its short type.
 func (c *cli) typeName(typ string) string {
-	if name, ok := typeNames[typ]; ok && c.lang == chinese {
-		return name
-	}
 	context, what := events.SplitType(typ)
 	if context == "" {
 		return typ
 	}
+	if c.lang == chinese {
+		if schema, err := contracts.Schema(context, what); err == nil { // else it is of a later version
+			var named struct {
+				Title string `json:"x-title-zh"`
+			}
+			if json.Unmarshal(schema, &named) == nil && named.Title != "" {
+				return named.Title
+			}
+		}
+	}
 	return context + "." + what
-}
-
-var typeNames = map[string]string{
-	events.TypeEnterpriseRegistered: "企业登记",
-	events.TypeEnterpriseProfiled:   "企业年度资料",
-	events.TypeEnterpriseTitled:     "取得资质",
-	events.TypeTitleExpired:         "资质到期",
-	events.TypeUserAuthorised:       "用户授权",
-	events.TypeAuthorisationRevoked: "撤销授权",
-	events.TypeConsented:            "数据使用同意",
-	events.TypeConsentWithdrawn:     "撤回同意",
-	events.TypeEnterpriseSuspended:  "企业暂停",
-	events.TypeEnterpriseReinstated: "企业恢复",
-	events.TypeContactErased:        "联系人已删除",
-	events.TypePartyRegistered:      "机构登记",
-	events.TypePartyLicensed:        "登记牌照",
-	events.TypeLicenceRevoked:       "牌照吊销",
-	events.TypeUnitAdded:            "新增层级",
-	events.TypeUnitClosed:           "关闭层级",
-	events.TypeKeyAdded:             "新增密钥",
-	events.TypeKeyRevoked:           "吊销密钥",
-	events.TypePartyJoined:          "加入联盟",
-	events.TypePartyLeft:            "退出联盟",
-	events.TypePartySuspended:       "机构暂停",
-	events.TypePartyReinstated:      "机构恢复",
-	events.TypePartyContactErased:   "机构联系人已删除",
-	events.TypeDemandPublished:      "需求发布",
-	events.TypeDemandAmended:        "需求变更",
-	events.TypeDemandWithdrawn:      "需求撤回",
-	events.TypeDemandExpired:        "需求到期",
-	events.TypeDemandHeld:           "需求预留",
-	events.TypeDemandHoldReleased:   "预留释放",
-	events.TypeDemandFilled:         "资金到账",
-	events.TypeDemandFulfilled:      "需求满足",
-	events.TypeOfferPublished:       "产品发布",
-	events.TypeOfferAmended:         "产品变更",
-	events.TypeOfferPaused:          "产品暂停",
-	events.TypeOfferResumed:         "产品恢复",
-	events.TypeOfferWithdrawn:       "产品撤回",
-	events.TypeOfferExpired:         "产品到期",
-	events.TypeCapacityReserved:     "额度预留",
-	events.TypeCapacityReleased:     "额度释放",
-	events.TypeCapacityCommitted:    "额度确认",
-	events.TypeOfferExhausted:       "额度用完",
-	events.TypeRecommended:          "撮合推荐",
-	events.TypeGranted:              "共享授权",
-	events.TypeGrantRevoked:         "共享撤销",
 }
