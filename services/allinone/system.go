@@ -138,6 +138,9 @@ func (s *System) start(ctx context.Context) error {
 	if err := s.serveLedgers(ctx, validator, "sharing", "policy"); err != nil {
 		return err
 	}
+	if s.options.Store == "memory" { // beside the writers' own reading
+		s.project()
+	}
 	if err := s.derive(); err != nil {
 		return err
 	}
@@ -153,6 +156,9 @@ func (s *System) start(ctx context.Context) error {
 	}
 	if err := s.serveLedgers(ctx, validator, events.Contexts...); err != nil {
 		return err
+	}
+	if s.options.Store != "memory" { // one that outlives a process is first a witness of how far the ledgers went
+		s.project()
 	}
 	s.rulebook.tell(s.rulesChanged)
 	if err := s.match(); err != nil {
@@ -287,21 +293,25 @@ func (s *System) witness(name string) func(ctx context.Context, partition string
 // lookedUp are the contexts whose read models decisions rest on.
 var lookedUp = []string{"enterprise", "party", "offer", "bond", "crossborder"}
 
-// derive starts everything that follows from the ledgers written here. What writes a stream or a read model runs in one process at a
+// project starts the read models of what is written here.
+func (s *System) project() {
+	for _, service := range s.services {
+		context := service.Machine.Context()
+		s.projectors[context] = &app.Projector{Service: service, Source: s.logs[context], Store: s.store, Waiter: s.waiter, Trail: s.trail(serviceOf(context), "project"), Log: s.options.Log}
+		if s.options.writes(context) && (!s.options.WritersOnly || slices.Contains(lookedUp, context)) {
+			s.alone("read."+context, s.projectors[context].Run)
+		}
+	}
+}
+
+// derive starts the rest of what follows from the ledgers written here. What writes a stream or a read model runs in one process at a
 // time: services may have several.
 func (s *System) derive() error {
 	for _, service := range s.services {
 		context := service.Machine.Context()
 		s.relays[context] = &ledger.Relay{Context: context, Source: s.logs[context], Target: s.derived[context], Trail: s.trail(serviceOf(context), "relay"), Log: s.options.Log}
-		s.projectors[context] = &app.Projector{Service: service, Source: s.logs[context], Store: s.store, Waiter: s.waiter, Trail: s.trail(serviceOf(context), "project"), Log: s.options.Log}
-		if !s.options.writes(context) {
-			continue
-		}
-		if !s.options.WritersOnly {
+		if s.options.writes(context) && !s.options.WritersOnly {
 			s.alone("events."+context, s.relays[context].Run)
-		}
-		if !s.options.WritersOnly || slices.Contains(lookedUp, context) {
-			s.alone("read."+context, s.projectors[context].Run)
 		}
 	}
 	if s.options.WritersOnly {

@@ -100,9 +100,7 @@ func (m *Memory) Apply(ctx context.Context, collection string, b Batch) error {
 		return &PositionError{Collection: collection, Source: b.Source, Stored: stored, Expected: b.From, To: b.To}
 	}
 	// Nothing below can fail: the batch was checked whole.
-	for i := range puts {
-		c.put(&puts[i])
-	}
+	c.put(puts)
 	for _, key := range b.Deletes {
 		c.remove(key)
 	}
@@ -111,32 +109,61 @@ func (m *Memory) Apply(ctx context.Context, collection string, b Batch) error {
 	return nil
 }
 
-func (c *memoryCollection) put(d *Document) {
-	old, replaced := c.documents.Set(row{place: place{value: d.Key}, doc: d})
-	if replaced {
-		c.unlist(old.doc, d.Indexes)
+// listing is what an order takes in or gives up.
+type listing struct {
+	row
+	gone bool
+}
+
+// aloneRowsMax is how many documents of a batch are put by one goroutine: for more, each order is brought up to date by its own. At
+// start everything comes in large commits, and finding the places in the orders is most of the work.
+const aloneRowsMax = 64
+
+func (c *memoryCollection) put(puts []Document) {
+	listings := make(map[string][]listing)
+	for i := range puts {
+		d := &puts[i]
+		if old, replaced := c.documents.Set(row{place: place{value: d.Key}, doc: d}); replaced {
+			for _, ix := range old.doc.Indexes {
+				if !slices.Contains(d.Indexes, ix) { // most stay when a row is replaced
+					listings[ix.Name] = append(listings[ix.Name], listing{row{place: place{value: ix.Value, key: d.Key}}, true})
+				}
+			}
+		}
+		for _, ix := range d.Indexes {
+			listings[ix.Name] = append(listings[ix.Name], listing{row{place: place{value: ix.Value, key: d.Key}, doc: d}, false})
+		}
 	}
-	for _, ix := range d.Indexes {
-		order := c.indexes[ix.Name]
+	var listed sync.WaitGroup
+	for name, list := range listings {
+		order := c.indexes[name]
 		if order == nil {
 			order = newOrder()
-			c.indexes[ix.Name] = order
+			c.indexes[name] = order
 		}
-		order.Set(row{place: place{value: ix.Value, key: d.Key}, doc: d})
+		if len(puts) <= aloneRowsMax {
+			relist(order, list)
+			continue
+		}
+		listed.Go(func() { relist(order, list) })
+	}
+	listed.Wait()
+}
+
+func relist(order *btree.BTreeG[row], list []listing) {
+	for _, l := range list {
+		if l.gone {
+			order.Delete(l.row)
+		} else {
+			order.Set(l.row)
+		}
 	}
 }
 
 func (c *memoryCollection) remove(key string) {
 	if old, found := c.documents.Delete(row{place: place{value: key}}); found {
-		c.unlist(old.doc, nil)
-	}
-}
-
-// unlist removes a document's entries except those that its successor takes over: most stay when a row is replaced.
-func (c *memoryCollection) unlist(d *Document, taken []Index) {
-	for _, ix := range d.Indexes {
-		if !slices.Contains(taken, ix) {
-			c.indexes[ix.Name].Delete(row{place: place{value: ix.Value, key: d.Key}})
+		for _, ix := range old.doc.Indexes {
+			c.indexes[ix.Name].Delete(row{place: place{value: ix.Value, key: key}})
 		}
 	}
 }
