@@ -41,11 +41,11 @@ func (b *bench) commands() ([]table, error) {
 	}{{"`jieli.demand.publish.v1`", "demand", demands}, {"`jieli.offer.publish.v1`", "offer", published}}
 	settings := []struct {
 		name string
-		topology
+		arrangement
 	}{
-		{"writers alone, TCP", topology{writersOnly: true}},
-		{"writers alone, in-process connections", topology{writersOnly: true, inProcess: true}},
-		{"all in one, TCP", topology{}},
+		{"writers alone, TCP", arrangement{writersOnly: true}},
+		{"writers alone, in-process connections", arrangement{writersOnly: true, inProcess: true}},
+		{"all in one, TCP", arrangement{}},
 	}
 	for n := range b.rounds {
 		for _, over := range []struct {
@@ -61,7 +61,7 @@ func (b *bench) commands() ([]table, error) {
 		}
 		for _, kind := range kinds {
 			for i, setting := range settings {
-				r, err := b.giveCommands(kind.mould, kind.context, fmt.Sprintf("%s-%d-%d", kind.context, i, n+1), setting.topology)
+				r, err := b.giveCommands(kind.mould, kind.context, fmt.Sprintf("%s-%d-%d", kind.context, i, n+1), setting.arrangement)
 				if err != nil {
 					return nil, err
 				}
@@ -141,7 +141,7 @@ func (b *bench) publishOneByOne(m *mould, tcp bool) (load, error) {
 }
 
 // giveCommands is the system under the same load.
-func (b *bench) giveCommands(m *mould, context, name string, o topology) (round, error) {
+func (b *bench) giveCommands(m *mould, context, name string, o arrangement) (round, error) {
 	s, done, err := b.knowing(name, o)
 	if err != nil {
 		return round{}, err
@@ -167,7 +167,7 @@ func (b *bench) giveTo(s *system, m *mould, name, profile string) (l load, group
 }
 
 // knowing starts an empty system and enters what the measured commands refer to. done ends it and removes its data.
-func (b *bench) knowing(name string, o topology) (s *system, done func() error, err error) {
+func (b *bench) knowing(name string, o arrangement) (s *system, done func() error, err error) {
 	dir, remove, err := b.fresh(name)
 	if err != nil {
 		return nil, nil, err

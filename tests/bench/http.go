@@ -74,7 +74,7 @@ func (b *bench) emptyHandler(m *mould) (load, error) {
 }
 
 func (b *bench) postDemands(m *mould, name string) (load, error) {
-	s, done, err := b.knowing(name, topology{})
+	s, done, err := b.knowing(name, arrangement{})
 	if err != nil {
 		return load{}, err
 	}

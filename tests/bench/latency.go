@@ -30,7 +30,7 @@ func (b *bench) latencyPart() ([]table, error) {
 		return nil, err
 	}
 	defer remove()
-	s, err := b.startSystem(dir, topology{})
+	s, err := b.startSystem(dir, arrangement{})
 	if err != nil {
 		return nil, err
 	}
@@ -43,31 +43,36 @@ func (b *bench) latencyPart() ([]table, error) {
 }
 
 func (b *bench) latencyOn(s *system) (table, error) {
-	t := table{head: []string{"", "p50", "p99", "p99.9", "target"}}
 	loaded := 0
 	for _, list := range []func(func(command, error) bool){
 		enterprises(latencyEnterprises), parties(latencyParties), details(latencyEnterprises), offers(b.offers, latencyParties),
 	} {
 		n, err := s.loadAll(b.ctx, list)
 		if err != nil {
-			return t, err
+			return table{}, err
 		}
 		loaded += n
 	}
 	b.log("%d commands loaded, %d of them offers", loaded, b.offers)
+	demands, err := castDemands(min(int(b.latency.Seconds())*b.rate, mouldRows), latencyEnterprises)
+	if err != nil {
+		return table{}, err
+	}
+	return b.latencyTable(s, demands, fmt.Sprintf("%s offers of %s institutions, %s enterprises with profiles and titles", number(float64(b.offers)), number(latencyParties), number(latencyEnterprises)))
+}
+
+// latencyTable measures on a loaded system, and says with what it is loaded.
+func (b *bench) latencyTable(s *system, demands *mould, loaded string) (table, error) {
+	t := table{head: []string{"", "p50", "p99", "p99.9", "target"}}
 	if err := s.verified(b.ctx); err != nil { // it returns when the views have caught up
 		return t, err
 	}
 	total := int(b.latency.Seconds() * float64(b.rate))
-	w, err := watch(b.ctx, s.dir, total)
+	w, err := watch(b.ctx, s, total)
 	if err != nil {
 		return t, err
 	}
 	defer w.stop()
-	demands, err := castDemands(min(total, mouldRows), latencyEnterprises)
-	if err != nil {
-		return t, err
-	}
 	begin, end := b.profiled("latency")
 	if err := together(begin, nil)(); err != nil {
 		return t, err
@@ -91,8 +96,7 @@ func (b *bench) latencyOn(s *system) (table, error) {
 	p99 := percentile(views, 0.99)
 	t.row("demand sent to recommendation received from VIEW_PBOC", millis(percentile(views, 0.5)), millis(p99), millis(percentile(views, 0.999)), "p99 "+atMost(p99, time.Second))
 	t.note("%d demands a second for %s, sent by the clock whether or not earlier ones are answered; times count from the planned instant of sending.", b.rate, b.latency)
-	t.note("%s offers of %s institutions, %s enterprises with profiles and titles; all %d recommendations came; verification holds before and after.",
-		number(float64(b.offers)), number(latencyParties), number(latencyEnterprises), total)
+	t.note("%s; all %d recommendations came; verification holds before and after.", loaded, total)
 	return t, s.verified(b.ctx)
 }
 
@@ -132,8 +136,8 @@ type watcher struct {
 	fail chan error
 }
 
-func watch(ctx context.Context, dir string, total int) (*watcher, error) {
-	c, err := credential(dir, latencyDepartment)
+func watch(ctx context.Context, s *system, total int) (*watcher, error) {
+	c, err := s.credential(latencyDepartment)
 	if err != nil {
 		return nil, err
 	}

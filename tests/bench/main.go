@@ -33,11 +33,14 @@ type scale struct {
 	starts      int // cold starts, empty
 	loadStarts  int // of each kind, loaded
 	matcherRuns int
+	apiRate     int           // requests per second of the API run
+	apiFor      time.Duration // how long
+	kills       int           // of a writer
 }
 
 var (
-	fullScale  = scale{1000, 8, 2 * time.Second, 6 * time.Second, 3, 100_000, 50_000, 10_000, 200, 20 * time.Second, 100_000, 10, 3, 3}
-	quickScale = scale{1000, 8, 300 * time.Millisecond, time.Second, 1, 5_000, 3_000, 500, 100, 2 * time.Second, 3_000, 2, 1, 1}
+	fullScale  = scale{1000, 8, 2 * time.Second, 6 * time.Second, 3, 100_000, 50_000, 10_000, 200, 20 * time.Second, 100_000, 10, 3, 3, 500, 30 * time.Second, 20}
+	quickScale = scale{1000, 8, 300 * time.Millisecond, time.Second, 1, 5_000, 3_000, 500, 100, 2 * time.Second, 3_000, 2, 1, 1, 200, 2 * time.Second, 1}
 )
 
 // bench is one run.
@@ -61,6 +64,8 @@ var parts = []part{
 	{"relay", "Ledger to events stream", (*bench).relayPart},
 	{"watermill", "Watermill Router", (*bench).watermillPart},
 	{"latency", "From a demand to a department's view", (*bench).latencyPart},
+	{"api", "The API under a steady load", (*bench).apiPart},
+	{"processes", "Separate processes", (*bench).processesPart},
 	{"start", "Start, memory, size", (*bench).start},
 	{"matcher", "Ranking", (*bench).matcherPart},
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -28,7 +31,7 @@ func (b *bench) relayPart() ([]table, error) {
 		return nil, err
 	}
 	defer remove()
-	s, err := b.startSystem(dir, topology{})
+	s, err := b.startSystem(dir, arrangement{})
 	if err != nil {
 		return nil, err
 	}
@@ -89,13 +92,33 @@ func (b *bench) relayOn(s *system) (table, error) {
 	return t, s.verified(b.ctx)
 }
 
-// verified holds the whole system to its invariants.
+// verified holds the whole system to its invariants; one in other processes over HTTP.
 func (s *system) verified(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
+	if s.System == nil {
+		return s.verifiedElsewhere(ctx)
+	}
 	report, err := s.Verify(ctx, nil)
 	if err == nil && !report.OK {
 		err = fmt.Errorf("verification: %+v", report.Violations)
+	}
+	return err
+}
+
+func (s *system) verifiedElsewhere(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.http+"/v1/verify", nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && !bytes.Contains(text, []byte(`"ok":true`)) {
+		err = fmt.Errorf("verification: %s: %s", answer.Status, text[max(0, len(text)-2048):])
 	}
 	return err
 }

@@ -27,20 +27,21 @@ const closeMax = time.Minute
 
 // system is a Jieli with clients that hold the operator's credential.
 type system struct {
-	dir   string
-	http  string
-	conns []*nats.Conn
+	dir    string
+	http   string
+	broker string // of a system of separate processes: its broker's addresses
+	conns  []*nats.Conn
 	*allinone.System
 }
 
-// topology is what runs in this process, and how clients reach it.
-type topology struct {
+// arrangement is what runs in this process, and how clients reach it.
+type arrangement struct {
 	writersOnly bool // nothing is derived here: other processes would
 	inProcess   bool // clients without sockets
 }
 
 // startSystem runs a system in this process, on a directory of its own.
-func (b *bench) startSystem(dir string, o topology) (*system, error) {
+func (b *bench) startSystem(dir string, o arrangement) (*system, error) {
 	ctx, cancel := context.WithTimeout(b.ctx, closeMax)
 	defer cancel()
 	log := zerolog.New(os.Stderr).Level(zerolog.WarnLevel).With().Timestamp().Logger()
@@ -168,8 +169,10 @@ func (s *system) loadAll(ctx context.Context, list func(yield func(command, erro
 }
 
 // counters reads the system's own counters.
-func (s *system) counters() (map[string]float64, error) {
-	answer, err := http.Get(s.http + "/metrics")
+func (s *system) counters() (map[string]float64, error) { return countersOf(s.http) }
+
+func countersOf(address string) (map[string]float64, error) {
+	answer, err := http.Get(address + "/metrics")
 	if err != nil {
 		return nil, err
 	}
