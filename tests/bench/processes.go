@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -32,7 +30,7 @@ const (
 
 // processesPart measures the topology of production on loopback: a broker of three nodes that each have everything on disk, a Redis,
 // and every service a process of its own, two of one of them, one of which is killed again and again.
-func (b *bench) processesPart() (tables []table, err error) {
+func (b *bench) processesPart() ([]table, error) {
 	dir, remove, err := b.fresh("processes")
 	if err != nil {
 		return nil, err
@@ -42,19 +40,14 @@ func (b *bench) processesPart() (tables []table, err error) {
 	if err := os.Chdir(filepath.Join(b.root, "tests", "topology")); err != nil {
 		return nil, err
 	}
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		return nil, errors.New("redis-server is not installed (Debian package redis-server)")
+	defer topology.Remove()
+	w, err := topology.Open(topology.Config{Dir: dir, Replicas: map[string]int{replicated: 2}})
+	if w != nil {
+		defer w.Close()
 	}
-	host := &host{dir: dir}
-	defer func() {
-		host.end()
-		topology.Remove()
-		if failed := recover(); failed != nil {
-			err = errors.Join(err, fmt.Errorf("%v", failed))
-		}
-		err = errors.Join(err, host.failed)
-	}()
-	w := topology.Start(host, map[string]int{replicated: 2})
+	if err != nil {
+		return nil, err
+	}
 	s, err := b.attachTo(w)
 	if err != nil {
 		return nil, err
@@ -132,8 +125,12 @@ func (b *bench) takeovers(s *system, w *topology.Topology, m *mould) (table, err
 		gap := time.Since(begun)
 		b.log("takeover %d: %s", n+1, millis(gap))
 		gaps = append(gaps, gap)
-		writer.Start()
-		writer.Ready()
+		if err := writer.Start(); err != nil {
+			return t, err
+		}
+		if err := writer.Ready(); err != nil {
+			return t, err
+		}
 	}
 	p99 := percentile(gaps, 0.99)
 	t.row("from the kill to the first accepted command", millis(percentile(gaps, 0.5)), millis(p99), millis(percentile(gaps, 1)), "p99 "+atMost(p99, takeover))
@@ -188,33 +185,6 @@ func (b *bench) untilAccepted(s *system, c command) error {
 		if pause(ctx, tryPause); ctx.Err() != nil {
 			return fmt.Errorf("%s of %s: %w", c.typ, c.subject, err)
 		}
-	}
-}
-
-// host stands in for a test: the topology asks it for folders and tells it what goes wrong.
-type host struct {
-	testing.TB // the rest is not asked for
-	dir        string
-	ends       []func()
-	failed     error
-}
-
-func (h *host) Helper()          {}
-func (h *host) Cleanup(f func()) { h.ends = append(h.ends, f) }
-func (h *host) TempDir() string  { return h.dir }
-func (h *host) Fatal(args ...any) {
-	panic(fmt.Sprint(args...))
-}
-func (h *host) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
-func (h *host) Errorf(format string, args ...any) {
-	h.failed = errors.Join(h.failed, fmt.Errorf(format, args...))
-}
-func (h *host) Log(args ...any)                 { fmt.Fprintln(os.Stderr, args...) }
-func (h *host) Logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
-
-func (h *host) end() {
-	for i := len(h.ends) - 1; i >= 0; i-- {
-		h.ends[i]()
 	}
 }
 
