@@ -200,7 +200,8 @@ func unquote(s string) (string, bool) {
 // clients of the first NATS binding send. A message that two readers could take in two ways is refused: any header that is
 // repeated (names differ in more than case), both modes at once, two data content types. In binary mode every extension is a
 // String, since headers have no other type. What FromMsg accepts, Validate accepts, and JSON data has passed CheckJSON.
-// Data is shared with the message. The error is a *Problem; its Field is the name of an attribute or header, or a JSON pointer
+// Data is shared with the message. In binary mode an event whose data alone is wrong is returned beside the error, so that its sender
+// can be told which it was. The error is a *Problem; its Field is the name of an attribute or header, or a JSON pointer
 // into the data.
 func FromMsg(m *nats.Msg) (Event, error) {
 	if len(m.Data) > MaxDataBytes+MaxHeaderBytes {
@@ -365,7 +366,7 @@ func (r *headerReader) binary() (Event, error) {
 		e.Data = nil
 	case isJSONType(e.DataContentType):
 		if err := CheckJSON(e.Data, MaxDepth); err != nil {
-			return Event{}, err
+			return e, err
 		}
 	default:
 		e.Binary = !carriesText(e.Data)

@@ -112,7 +112,7 @@ func (s *System) handler(known *tokens, cursorKey string, loopback bool) (http.H
 	}
 	return webapi.New(webapi.Config{
 		Services: services, Commands: s.sender, Store: s.store, Waiter: s.waiter, Tokens: known, Partitions: s.options.Partitions, CursorKey: []byte(cursorKey),
-		Loopback: loopback, Ready: s.readiness, Registry: s.registry, Clock: time.Now, Extra: routes, Pages: pages, Trace: s.tracer("portal"), Log: s.options.Log,
+		Loopback: loopback, Ready: s.readiness, Registry: s.registry, Clock: time.Now, Extra: routes, Pages: pages, Refused: s.faceAudit(), Trace: s.tracer("portal"), Log: s.options.Log,
 		Version: webapi.Version{Version: s.options.Version, Go: runtime.Version(), NATSServer: natsserver.VERSION, StartedAt: s.started, Node: s.node[:min(8, len(s.node))]},
 	})
 }

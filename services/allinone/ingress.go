@@ -99,10 +99,15 @@ func (in *ingress) command(actor step.Actor, of string, m *nats.Msg) (*events.An
 		command, err = portal.Admit(actor, of, &e)
 	}
 	if err != nil {
-		e.Set(events.ExtActor, string(actor), events.String)
-		e.Data = m.Data
-		in.jet.Audit(ledger.AuditOf(&e, of, time.Now().UTC(), refusal(err)))
-		return nil, err
+		p := *refusal(err)
+		p.Instance, _ = portal.CommandID(actor, e.ID)
+		record := events.Event{ID: p.Instance, Type: e.Type, Subject: e.Subject, Data: m.Data}
+		record.Set(events.ExtActor, string(actor), events.String)
+		if !events.IsContext(of) {
+			of = "in" // a name of the sender's choice is no place in AUDIT
+		}
+		in.jet.Audit(ledger.AuditOf(&record, of, time.Now().UTC(), &p))
+		return nil, &p
 	}
 	ctx, cancel := context.WithTimeout(in.background, webapi.SendMax)
 	defer cancel()

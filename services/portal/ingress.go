@@ -37,11 +37,8 @@ func Admit(actor step.Actor, context string, e *events.Event) (*events.Event, er
 
 // commandOf is the command as it is sent on.
 func commandOf(actor step.Actor, e *events.Event) *events.Event {
-	id, err := events.ParseUUID(e.ID)
-	if err != nil || id.Version() != 7 {
-		id = webapi.DerivedID(actor, e.ID)
-	}
-	command := &events.Event{ID: id.String(), Source: e.Source, Type: e.Type, Subject: e.Subject, Data: e.Data, DataContentType: e.DataContentType}
+	id, _ := CommandID(actor, e.ID)
+	command := &events.Event{ID: id, Source: e.Source, Type: e.Type, Subject: e.Subject, Data: e.Data, DataContentType: e.DataContentType}
 	command.Set(events.ExtActor, string(actor), events.String)
 	for _, name := range []string{events.ExtExpected, events.ExtCorrelation, events.ExtTraceParent} {
 		if v := e.Get(name); v != "" {
@@ -53,6 +50,18 @@ func commandOf(actor step.Actor, e *events.Event) *events.Event {
 
 func badEventID() error {
 	return events.ErrCommandID.Refuse("id", "事件编号须为 1 至 200 个可显示字符", "the event's id must be 1 to 200 printable characters")
+}
+
+// CommandID is the id of the command that a party gives as an event with this id; ok is false where it can be none.
+func CommandID(actor step.Actor, event string) (id string, ok bool) {
+	if !printable(event) {
+		return "", false
+	}
+	given, err := events.ParseUUID(event)
+	if err != nil || given.Version() != 7 {
+		given = webapi.DerivedID(actor, event)
+	}
+	return given.String(), true
 }
 
 func printable(id string) bool {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +23,7 @@ type hostile struct {
 	suspended  string // a suspended enterprise
 	wrongDigit string // a code whose check digit does not hold
 	used       string // id of a command that has been answered
+	parties    map[string]*stock
 	audited    uint64 // refusals seen in AUDIT
 }
 
@@ -54,6 +54,12 @@ func newHostile(s *system) *hostile {
 	s.get("/v1/demands", last.Position, nil)
 
 	h.borrow()
+	h.issue()
+	h.parties = map[string]*stock{}
+	for _, id := range []string{"bank-1", "bank-3"} {
+		c := h.admit(id)
+		h.parties[id] = h.connect(c.NATS.User, c.NATS.Password)
+	}
 	h.wrongDigit = wrongDigit(77)
 	// The matcher has answered both demands: nothing of its own comes later.
 	h.c.behind(events.EventsStream("match"), from, 2)
@@ -81,19 +87,23 @@ func badInput(s *system) {
 	h := newHostile(s)
 	h.overrides()
 	h.badReads()
+	h.audited += uint64(len(h.c.behind("AUDIT", h.audited, 4))) // those that would have changed something
 	before := h.verify()
 	faceBefore := h.counter("jieli_http_refusals_total")
-	outcomes, face, parent := 0, 0, t
+	outcomes, face, atParties, parent := 0, 0, 0, t
 	for _, a := range h.attempts() {
 		t.Run(a.name, func(t *testing.T) {
 			h.t, h.c.t = t, t
 			defer func() { h.t, h.c.t = parent, parent }()
-			for _, d := range doors {
-				if len(a.only) > 0 && !slices.Contains(a.only, d) {
-					continue
-				}
+			for _, d := range a.doors(h.parties) {
 				was := h.state(a.context())
-				answer, status, id, err := a.knock(h.system, h.c, d)
+				c := h.c
+				if d == partyBinary || d == partyStructured {
+					c = h.parties[a.party]
+				} else {
+					a.party = ""
+				}
+				answer, status, id, err := a.knock(h.system, c, d)
 				if err == nil {
 					err = a.problem(answer, status)
 				}
@@ -101,14 +111,17 @@ func badInput(s *system) {
 					t.Errorf("%s: %v", d, err)
 				}
 				switch a.at(d) {
-				case inAudit:
+				case inAudit, atFace:
 					h.expectAudit(&a, d, id)
 				case inLedger:
 					h.expectOutcome(&a, d, id)
 					outcomes++
 				}
-				if d == overHTTP {
+				switch d {
+				case overHTTP:
 					face++
+				case partyBinary, partyStructured:
+					atParties++
 				}
 				if is := h.state(a.context()); is != was {
 					t.Errorf("%s: something changed:\nwas %s\nis  %s", d, was, is)
@@ -133,6 +146,7 @@ func badInput(s *system) {
 	if n := h.counter("jieli_http_refusals_total") - faceBefore; n != face {
 		t.Errorf("the HTTP face counts %d refusals, it gave %d", n, face)
 	}
+	t.Logf("%d refusals at the doors of parties", atParties)
 	t.Logf("%d refusals over HTTP, %d in the ledgers, %d in AUDIT", face, outcomes, h.audited)
 }
 
@@ -212,7 +226,11 @@ func (h *hostile) expectAudit(a *attempt, d door, id string) {
 	if err := json.Unmarshal(body, &entry); err != nil || entry.Problem == nil {
 		h.t.Fatalf("%s: audit record %s: %v", d, body, err)
 	}
-	if entry.Problem.Type != events.ProblemPrefix+a.want.Code || entry.Context != a.context() || entry.Time.IsZero() || entry.Command != "" && entry.Command != id {
+	context := a.context()
+	if a.at(d) == atFace {
+		context = "http"
+	}
+	if entry.Problem.Type != events.ProblemPrefix+a.want.Code || entry.Context != context || entry.Time.IsZero() || entry.Command != "" && entry.Command != id {
 		h.t.Errorf("%s: audit record %s, want %s of command %s", d, body, a.want.Code, id)
 	}
 }
@@ -403,6 +421,8 @@ func (h *hostile) attempts() []attempt {
 		offer("a unit that is not there", events.ErrNotFound, inLedger, map[string]any{"unit": "tech-2"}),
 	}
 	list = append(list, h.borrowings()...)
+	list = append(list, h.bonds()...)
+	list = append(list, h.envelopes()...)
 	for i := range list {
 		// A create command's id is its subject over HTTP, whatever the path would say: there is a path of its own for the odd ones.
 		if a := &list[i]; a.name == "subject and id differ" {

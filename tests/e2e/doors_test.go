@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,10 @@ const (
 	overHTTP   door = "HTTP"
 	binary     door = "NATS binary"
 	structured door = "NATS structured"
+
+	partyBinary     door = "party binary" // its own door on NATS, jieli.in.<party>.<context>
+	partyStructured door = "party structured"
+	inFile          door = "file" // jieli import
 )
 
 var doors = []door{overHTTP, binary, structured}
@@ -35,7 +40,7 @@ type record string
 const (
 	inAudit  record = "AUDIT"  // refused at the edge of the ledger
 	inLedger record = "ledger" // depends on state: committed as the command's outcome
-	atFace   record = "face"   // refused by the HTTP face before there was a command: counted and logged there
+	atFace   record = "face"   // refused by the HTTP face before there was a command: in AUDIT too, under the context http
 )
 
 // attempt is one command as a stranger may give it.
@@ -50,6 +55,8 @@ type attempt struct {
 	subject  string
 	body     any // string and []byte as they are, else JSON
 	actor    string
+	party    string // whose own door it is, at those
+	source   string // none: one that the sender may name
 	expected string
 	id       func() string // none: a fresh UUIDv7
 
@@ -65,11 +72,24 @@ type webRequest struct {
 	broken       bool
 }
 
-var paths = map[string]string{"enterprise": "enterprises", "party": "parties", "demand": "demands", "offer": "offers", "match": "recommendations", "sharing": "grants", "crossborder": "crossborder"}
+var paths = map[string]string{"enterprise": "enterprises", "party": "parties", "demand": "demands", "offer": "offers", "match": "recommendations", "sharing": "grants", "crossborder": "crossborder", "bond": "bonds", "policy": "policy"}
 
-var creates = map[string]bool{events.TypeRegisterEnterprise: true, events.TypeRegisterParty: true, events.TypePublishDemand: true, events.TypePublishOffer: true, events.TypeAssessBorrower: true}
+var creates = map[string]bool{events.TypeRegisterEnterprise: true, events.TypeRegisterParty: true, events.TypePublishDemand: true, events.TypePublishOffer: true, events.TypeAssessBorrower: true, events.TypeApplyBond: true}
 
 func (a *attempt) context() string { c, _ := events.SplitType(a.typ); return c }
+
+// doors are those where the attempt is made: a party's own ones where a party makes it and has credentials. They come first, as the others
+// are the operator's, who may speak for it.
+func (a *attempt) doors(parties map[string]*stock) (list []door) {
+	if party, ok := strings.CutPrefix(a.actor, "party:"); ok && parties[party] != nil && a.party == "" && len(a.only) == 0 {
+		a.party = party
+	}
+	if a.party != "" && a.web == nil && (a.msg == nil || len(a.only) > 0) {
+		list = append(list, partyBinary, partyStructured)
+	}
+	list = append(list, doors...)
+	return slices.DeleteFunc(list, func(d door) bool { return len(a.only) > 0 && !slices.Contains(a.only, d) })
+}
 
 func (a *attempt) at(d door) record {
 	if r, ok := a.recordAt[d]; ok {
@@ -109,7 +129,14 @@ func (a *attempt) knock(s *system, c *stock, d door) (answer []byte, status int,
 		return answer, status, id, err
 	}
 	context, _ := events.SplitType(a.typ)
-	e := &events.Event{ID: id, Source: "/test", Type: a.typ, Subject: a.subject, Data: a.bytes(), DataContentType: "application/json"}
+	source := "/test"
+	if a.party != "" {
+		source = "/parties/" + a.party
+	}
+	if a.source != "" {
+		source = a.source
+	}
+	e := &events.Event{ID: id, Source: source, Type: a.typ, Subject: a.subject, Data: a.bytes(), DataContentType: "application/json"}
 	if a.actor != "" {
 		e.Set(events.ExtActor, a.actor, events.String)
 	}
@@ -117,8 +144,11 @@ func (a *attempt) knock(s *system, c *stock, d door) (answer []byte, status int,
 		e.Set(events.ExtExpected, a.expected, events.String)
 	}
 	subject := events.CommandSubject(context, 0)
+	if a.party != "" {
+		subject = "jieli.in." + a.party + "." + context
+	}
 	m := events.ToMsg(subject, e)
-	if d == structured {
+	if d == structured || d == partyStructured {
 		m = events.StructuredMsg(subject, e)
 	}
 	if a.msg != nil {

@@ -82,7 +82,7 @@ func (s jsonLines) read(row *Row, text []byte) {
 	case !json.Valid(text):
 		row.Problem = events.ErrMalformed.Refuse("", "该行不是合法的 JSON", "the line is not valid JSON")
 	case text[0] != '{':
-		row.Problem = events.ErrMalformed.Refuse("", "该行不是 JSON 对象", "the line is not a JSON object")
+		row.Problem = events.ErrSchema.Refuse("", "该行不是 JSON 对象", "the line is not a JSON object")
 	}
 	if row.Problem != nil {
 		return

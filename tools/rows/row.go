@@ -105,10 +105,11 @@ func (r *Row) complete() {
 	}
 	switch r.Kind {
 	case Offer, Demand:
-		var named struct {
-			ID string `json:"id"`
+		var fields map[string]json.RawMessage // a struct would take "ID" for "id", and an id of null for none
+		if json.Unmarshal(r.Data, &fields) != nil {
+			return
 		}
-		if json.Unmarshal(r.Data, &named) == nil && named.ID == "" {
+		if _, named := fields["id"]; !named {
 			sum := sha256.Sum256(r.Data)
 			r.Data = withID(r.Data, "import-"+hex.EncodeToString(sum[:12]))
 		}

@@ -198,3 +198,20 @@ func FuzzJSONLines(f *testing.F) {
 		}
 	})
 }
+
+// TestIDThatIsNone: an offer's id of null or "" once got a second id in front of it, and the row was refused for the repeated key
+// instead of for its id. Only a row without one gets an id.
+func TestIDThatIsNone(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{`{"id":null,"a":1}`, `{"id":null,"a":1}`},
+		{`{"id":"","a":1}`, `{"id":"","a":1}`},
+		{`{"id":7}`, `{"id":7}`},
+		{`{"ID":"x"}`, `{"id":"import-`},
+		{`{}`, `{"id":"import-`},
+	} {
+		got := all(t, JSONLines(file(t, "o.jsonl", c.in+"\n"), Offer))
+		if len(got) != 1 || got[0].Problem != nil || !strings.HasPrefix(string(got[0].Data), c.want) {
+			t.Errorf("%s: %s", c.in, got[0].Data)
+		}
+	}
+}

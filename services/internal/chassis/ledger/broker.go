@@ -64,7 +64,7 @@ type Leases interface {
 // Request is a command as it reaches a partition's writer.
 type Request struct {
 	Event   events.Event
-	Refused *events.Problem // the transport could not read it; Event is not valid then
+	Refused *events.Problem // the transport could not read it; Event has at most its attributes then
 	// Respond answers once; nil when the sender wants no answer.
 	Respond func(body []byte)
 }
@@ -78,6 +78,7 @@ type Audit struct {
 	Subject string          `json:"subject,omitempty"`
 	Actor   string          `json:"actor,omitempty"`
 	Body    string          `json:"body_sha256,omitempty"`
+	Request string          `json:"request,omitempty"` // over HTTP: method and path, at most 200 bytes
 	Problem *events.Problem `json:"problem"`
 }
 

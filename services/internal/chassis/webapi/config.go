@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
@@ -103,8 +104,11 @@ type Config struct {
 	Extra    []Route
 	// Pages makes further routes of all that are served, such as the pages that describe them. nil: none.
 	Pages func(routes []Route, tags []Tag) ([]Route, error)
-	Trace *trace.Tracer  // nil: requests are not traced
-	Log   zerolog.Logger // the zero value logs nothing
+	// Refused is told of what the face itself refuses: of requests that would change something, and of whoever has no right to ask.
+	// What ledgers refuse they record themselves. It must not block; it may be nil.
+	Refused func(r *http.Request, principal string, p *events.Problem)
+	Trace   *trace.Tracer  // nil: requests are not traced
+	Log     zerolog.Logger // the zero value logs nothing
 }
 
 // Validate names everything that is missing.

@@ -143,6 +143,7 @@ func (f *frame) serve(w *response, r *http.Request, handler http.Handler) error 
 	if err != nil {
 		return err
 	}
+	w.principal = principal
 	if principal == "" && strings.HasPrefix(r.URL.Path, "/v1/") {
 		return events.ErrUnauthorised.Refuse("", "请在 Authorization 报文头中提供 Bearer 令牌", "give a bearer token in the Authorization header")
 	}
@@ -258,11 +259,20 @@ func (f *frame) fail(w *response, r *http.Request, err error) {
 	}
 	entry.AnErr("cause", err).Str("problem", problem.Type).Int("status", problem.Status).Str("request", w.request).Str("command", problem.Instance).Str("method", r.Method).
 		Str("path", short(r.URL.Path)).Msg("request refused")
+	if f.Refused != nil && behind.Problem == nil && worthRecording(r, problem) {
+		f.Refused(r, w.principal, problem)
+	}
 	if w.status != 0 {
 		w.broken = true
 		return
 	}
 	f.write(w, problem)
+}
+
+// worthRecording tells attempts to change something, and those without the right, from a reader's slips and the system's own failures.
+func worthRecording(r *http.Request, p *events.Problem) bool {
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
+	return p.Status < http.StatusInternalServerError && (!reads || p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden)
 }
 
 // write sends a problem and counts it.

@@ -11,10 +11,11 @@ import (
 // response remembers what became of an answer.
 type response struct {
 	http.ResponseWriter
-	request string
-	status  int   // 0: nothing sent yet
-	err     error // of the route's handler
-	broken  bool  // the connection must be cut
+	request   string
+	status    int    // 0: nothing sent yet
+	err       error  // of the route's handler
+	broken    bool   // the connection must be cut
+	principal string // who speaks, once that is known
 }
 
 // Unwrap lets http.ResponseController reach the connection.
