@@ -187,8 +187,16 @@ type feeder struct {
 // upTo feeds one context until everything its ledger holds now has been read.
 func (f *feeder) upTo(ctx context.Context, name string, failed <-chan error) error {
 	info, err := f.m.logs[name].Info(ctx)
-	if err != nil {
-		return err
+	for err != nil { // while the broker is away: beginning again would mean to read all of history
+		f.m.log.Warn().Err(err).Msg("the matcher waits for the broker")
+		select {
+		case <-time.After(pendingPause):
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		info, err = f.m.logs[name].Info(ctx)
 	}
 	for f.read[name] < info.Last {
 		select {

@@ -2,6 +2,7 @@ package sharing
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
@@ -28,7 +29,8 @@ func New(cuts func(ctx context.Context) ([]events.Cut, error)) app.Service {
 	}
 }
 
-// index lists departments by the grants in force.
+// index lists departments by the grants in force: each purpose once, and as many as a document can be found by. A department may have more
+// grants than that, and a document that cannot be stored would hold up every later one.
 func index(doc []byte) ([]store.Index, error) {
 	var d Department
 	if err := events.Unmarshal(doc, &d); err != nil {
@@ -36,8 +38,9 @@ func index(doc []byte) ([]store.Index, error) {
 	}
 	var list []store.Index
 	for i := range d.Grants {
-		if !d.Grants[i].Ended {
-			list = append(list, store.Index{Name: "purpose", Value: d.Grants[i].Purpose})
+		entry := store.Index{Name: "purpose", Value: d.Grants[i].Purpose}
+		if !d.Grants[i].Ended && len(list) < store.IndexesMax && !slices.Contains(list, entry) {
+			list = append(list, entry)
 		}
 	}
 	return list, nil

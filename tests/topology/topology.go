@@ -91,6 +91,9 @@ func Start(t testing.TB, c Config) *Topology {
 	Available(t)
 	if c.Dir == "" {
 		c.Dir = t.TempDir()
+		if kept := os.Getenv("JIELI_TOPOLOGY_DIR"); kept != "" { // to look at the logs afterwards
+			c.Dir = filepath.Join(kept, t.Name())
+		}
 	}
 	w, err := Open(c)
 	if w != nil {

@@ -101,6 +101,8 @@ func (d *Derived) Resume(ctx context.Context) (last events.Position, ok bool, er
 	if err := d.open(ctx); err != nil {
 		return last, false, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	info, err := d.current().Info(ctx)
 	if err != nil {
 		return last, false, fmt.Errorf("ledger: derived stream %s: %w", d.config.Name, err)

@@ -228,6 +228,8 @@ type jetLog struct {
 func (l *jetLog) subject(partition int) string { return events.LedgerSubject(l.context, partition) }
 
 func (l *jetLog) Info(ctx context.Context) (LogInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout) // the library's own is 5 s; while a cluster elects nobody answers, and who asks asks again
+	defer cancel()
 	info, err := l.stream.Info(ctx)
 	if err != nil {
 		return LogInfo{}, fmt.Errorf("ledger: %s: %w", l.name, err)
