@@ -12,6 +12,7 @@ import (
 
 	"github.com/jieli-bus/jieli/contracts"
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/bus"
 )
 
 // Bounds of what the streams may take.
@@ -36,7 +37,7 @@ const (
 
 // limits divides the disk among the streams: how many bytes each may hold. Together they are within it.
 func limits(disk int64, departments []contracts.Department) map[string]int64 {
-	parts := map[string]int64{contactsName: 2 * contactShare, deadName: 2 * deadShare, auditName: 2 * auditShare} // in halves
+	parts := map[string]int64{contactsName: 2 * contactShare, deadName: 2 * deadShare, redriveName: 2 * deadShare, auditName: 2 * auditShare} // in halves
 	for _, context := range events.Contexts {
 		share := shares[context]
 		if share == 0 {
@@ -65,6 +66,7 @@ func limits(disk int64, departments []contracts.Department) map[string]int64 {
 const (
 	contactsName = "CONTACTS"
 	deadName     = "DEADLETTER"
+	redriveName  = bus.RedriveStream
 	auditName    = "AUDIT"
 	reserve      = 2 << 20
 )

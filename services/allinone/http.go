@@ -109,6 +109,7 @@ func (s *System) handler(known *tokens, cursorKey string, loopback bool) (http.H
 			webapi.Route{Pattern: "POST /v1/parties/{id}/credentials", Handle: s.handleCredentials, Doc: &credentialsDoc},
 			webapi.Route{Pattern: "DELETE /v1/parties/{id}/credentials", Handle: s.handleCredentials, Doc: &endCredentialsDoc},
 		)
+		routes = append(routes, s.letterRoutes()...)
 	}
 	return webapi.New(webapi.Config{
 		Services: services, Commands: s.sender, Store: s.store, Waiter: s.waiter, Tokens: known, Partitions: s.options.Partitions, CursorKey: []byte(cursorKey),

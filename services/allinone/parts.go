@@ -209,7 +209,8 @@ func (s *System) openStreams(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		return bus.EnsureDeadLetterStream(ctx, js, bus.DeadLetterConfig{Replicas: s.options.Replicas, MaxBytes: s.limits[deadName]})
+		s.letters, err = bus.OpenLetters(ctx, js, bus.DeadLetterConfig{Replicas: s.options.Replicas, MaxBytes: s.limits[deadName]}, s.limits[redriveName])
+		return err
 	}, func() (err error) {
 		s.vault, err = ledger.OpenVault(ctx, s.conn, s.options.Replicas, s.limits[contactsName])
 		return err

@@ -21,6 +21,7 @@ import (
 	"github.com/jieli-bus/jieli/services/crossborder"
 	"github.com/jieli-bus/jieli/services/demand"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
+	"github.com/jieli-bus/jieli/services/internal/chassis/bus"
 	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
 	"github.com/jieli-bus/jieli/services/internal/chassis/edge"
 	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
@@ -71,6 +72,7 @@ type System struct {
 	held        map[string]*atomic.Bool // parts that run once in the system: whether here
 	matches     atomic.Bool             // the matcher runs here
 	limits      map[string]int64        // bytes, by stream
+	letters     *bus.Letters
 	traces      *trace.Provider
 	started     time.Time
 

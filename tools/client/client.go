@@ -98,7 +98,7 @@ func (c *Client) Get(ctx context.Context, path, position string, into any) error
 	return c.document(req, into)
 }
 
-// Call makes a request that is no command and reads the document it is answered with.
+// Call makes a request that is no command and reads the document it is answered with; into nil: there is none.
 func (c *Client) Call(ctx context.Context, method, path string, body []byte, into any) error {
 	req, err := c.request(ctx, method, path, body)
 	if err != nil {
@@ -117,6 +117,9 @@ func (c *Client) document(req *http.Request, into any) error {
 			return p
 		}
 		return foreign(resp, body)
+	}
+	if into == nil {
+		return nil
 	}
 	if raw, ok := into.(*json.RawMessage); ok {
 		*raw = body

@@ -190,11 +190,17 @@ func TestVerifyAndRebuild(t *testing.T) {
 
 func TestDoctorAndVersion(t *testing.T) {
 	s := newFakeServer(t)
-	s.other = func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{"status":"ok","version":"dev"}`) }
+	s.other = func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/metrics" {
+			fmt.Fprintln(w, `jieli_build_info 1`)
+			return
+		}
+		fmt.Fprint(w, `{"status":"ok","version":"dev"}`)
+	}
 	dir := t.TempDir()
 	r := runCLI(t, s.URL, "", "doctor", "--dir", dir, "-o", "json")
 	var found []finding
-	if err := json.Unmarshal([]byte(r.out), &found); err != nil || r.code != 0 || len(found) != 6 {
+	if err := json.Unmarshal([]byte(r.out), &found); err != nil || r.code != 0 || len(found) != 11 {
 		t.Fatalf("%d %v %s", r.code, err, r.out)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "run.json"), []byte(`{"pid":999999999,"http":"http://127.0.0.1:9"}`), 0o600); err != nil {

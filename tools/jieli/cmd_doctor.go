@@ -93,19 +93,11 @@ func (c *cli) examine(ctx context.Context, dir string) ([]finding, error) {
 			c.t("该端口上可能是别的程序；用 --server 指定地址", "another program may be on that port; name the address with --server")})
 	default:
 		out = append(out, finding{Check: c.t("服务", "server"), OK: true, Found: fmt.Sprintf(c.t("%s 可达，%s", "%s answers within %s"), cl.Server(), round.Round(100*time.Microsecond))})
-		out = append(out, c.examineReady(ctx, cl), c.examineClock(header, asked, round), c.examineVersion(ctx, cl))
+		out = append(out, c.examineReady(ctx, cl)...)
+		out = append(out, c.examineClock(header, asked, round), c.examineVersion(ctx, cl))
+		out = append(out, c.examineMetrics(ctx, cl)...)
 	}
-	return append(out, c.examineDisk(dir), c.examineDir(dir, reached)), nil
-}
-
-func (c *cli) examineReady(ctx context.Context, cl *client.Client) finding {
-	status, _, body, err := cl.Head(ctx, "/readyz")
-	f := finding{Check: c.t("就绪", "ready"), OK: err == nil && status == http.StatusOK, Found: c.t("可以受理命令", "takes commands")}
-	if !f.OK {
-		f.Found = fmt.Sprintf("%d %.300s", status, body)
-		f.Advice = c.t("启动时请稍候；持续如此请看服务日志", "wait while it starts; if it stays so, read the server's log")
-	}
-	return f
+	return append(out, c.examineDisk(dir), c.examineSync(dir), c.examineFiles(), c.examineDir(dir, reached), c.examineSecrets(dir)), nil
 }
 
 func (c *cli) examineClock(header http.Header, asked time.Time, round time.Duration) finding {
@@ -176,7 +168,7 @@ func (c *cli) examineDisk(dir string) finding {
 	}
 	free := s.Bavail * uint64(s.Bsize)
 	f.OK = free >= diskFreeMin
-	f.Found = fmt.Sprintf(c.t("%s 所在磁盘可用 %.1f GB", "%[2].1f GB free at %[1]s"), dir, float64(free)/1e9)
+	f.Found = fmt.Sprintf(c.t("%s 所在磁盘可用 %.1f GB", "%.1[2]f GB free at %[1]s"), dir, float64(free)/1e9)
 	f.Advice = c.t("腾出至少 1 GB，或用 --dir 换一个磁盘", "free at least 1 GB, or take another disk with --dir")
 	return f
 }

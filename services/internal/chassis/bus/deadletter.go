@@ -115,13 +115,14 @@ type death struct {
 
 // bury stores a copy of the message as a dead letter and returns when the broker has acknowledged it.
 func bury(ctx context.Context, js jetstream.JetStream, cfg DeadLetterConfig, durable string, in Incoming, why death) error {
+	// The same death told twice (its Term was lost) is one letter within the stream's window; a second death after a redrive is another.
+	id := fmt.Sprintf("%s.%s.%d.%d", in.Stream, durable, in.Sequence, in.Stored.UnixNano())
+	in, durable = before(in, durable)
 	letter := &nats.Msg{
 		Subject: cfg.Prefix + "." + in.Stream + "." + durable,
 		Header:  deadHeader(durable, in, why),
 		Data:    in.Data,
 	}
-	// The same death told twice (its Term was lost) is one letter within the stream's window.
-	id := fmt.Sprintf("%s.%s.%d.%d", in.Stream, durable, in.Sequence, in.Stored.UnixNano())
 	_, err := js.PublishMsg(ctx, letter, jetstream.WithMsgID(id))
 	if errors.Is(err, nats.ErrMaxPayload) {
 		// The original is still in its stream, at the sequence the headers name.

@@ -257,7 +257,10 @@ func (f *frame) fail(w *response, r *http.Request, err error) {
 	default:
 		problem, entry = events.ErrInternal.Refuse("", "", ""), f.Log.Error()
 	}
-	entry.AnErr("cause", err).Str("problem", problem.Type).Int("status", problem.Status).Str("request", w.request).Str("command", problem.Instance).Str("method", r.Method).
+	if !isProblem(err) { // a problem's words may repeat what was sent, which is in no log: its type is enough
+		entry = entry.AnErr("cause", err)
+	}
+	entry.Str("problem", problem.Type).Int("status", problem.Status).Str("request", w.request).Str("command", problem.Instance).Str("method", r.Method).
 		Str("path", short(r.URL.Path)).Msg("request refused")
 	if f.Refused != nil && behind.Problem == nil && worthRecording(r, problem) {
 		f.Refused(r, w.principal, problem)
@@ -273,6 +276,11 @@ func (f *frame) fail(w *response, r *http.Request, err error) {
 func worthRecording(r *http.Request, p *events.Problem) bool {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
 	return p.Status < http.StatusInternalServerError && (!reads || p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden)
+}
+
+func isProblem(err error) bool {
+	var p *events.Problem
+	return errors.As(err, &p)
 }
 
 // write sends a problem and counts it.
