@@ -16,7 +16,7 @@ import (
 func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 	s := start(t, allinone.Options{})
-	conn, err := s.Connect(t.Context(), "test")
+	conn, err := s.place.(*allinone.System).Connect(t.Context(), "test")
 	if err != nil {
 		t.Fatal(err)
 	}

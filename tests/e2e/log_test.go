@@ -44,7 +44,7 @@ func TestLogs(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = started.Close(context.Background()) })
-	s := &system{started, t}
+	s := &system{started, t, false}
 
 	id, firm := enterprise(1)
 	canaries := []string{"canary-name", "13812345678", "canary-firm", "4217", "31337", "canary-title", "canary-field", "canary@example.org"}
