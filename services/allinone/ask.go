@@ -20,6 +20,7 @@ const (
 	askMatch   = "jieli.ask.match"   // a fresh ranking
 	askExplain = "jieli.ask.explain" // why an offer fits a demand, or not
 	askStack   = "jieli.ask.stack"   // the offers that together cover a demand
+	askClear   = "jieli.ask.clear"   // a batch of demands given to offers
 	tellAnew   = "jieli.tell.anew"   // derived streams have been deleted: who writes them looks at what is stored
 )
 

@@ -104,6 +104,7 @@ func (s *System) handler(known *tokens, cursorKey string, loopback bool) (http.H
 			return nil, err
 		}
 		routes = append(routes,
+			webapi.Route{Pattern: "POST /v1/clearings", Handle: s.handleClearings, Doc: &clearingsDoc},
 			webapi.Route{Pattern: "POST /v1/verify", Handle: s.handleVerify, Stream: true, Doc: &verifyDoc},
 			webapi.Route{Pattern: "POST /v1/rebuild", Handle: s.handleRebuild, Stream: true, Doc: &rebuildDoc},
 			webapi.Route{Pattern: "POST /v1/parties/{id}/credentials", Handle: s.handleCredentials, Doc: &credentialsDoc},

@@ -42,10 +42,11 @@ func (s *System) recorded(ctx context.Context, demand string) (json.RawMessage, 
 	return d.Body, err
 }
 
-// matchQuestion asks for a fresh ranking, or why an offer fits.
+// matchQuestion asks for a fresh ranking, why an offer fits, a stack or a clearing.
 type matchQuestion struct {
-	Demand string `json:"demand"`
-	Offer  string `json:"offer,omitempty"`
+	Demand   string               `json:"demand,omitempty"`
+	Offer    string               `json:"offer,omitempty"`
+	Clearing *matcher.ClearingAsk `json:"clearing,omitempty"`
 }
 
 // answerMatches answers from the matcher of this process.
@@ -56,6 +57,12 @@ func (s *System) answerMatches() error {
 			return m.Explain(q.Demand, q.Offer, time.Now().UTC())
 		},
 		askStack: func(m *matcher.Service, q matchQuestion) (any, error) { return m.Stack(q.Demand, time.Now().UTC()) },
+		askClear: func(m *matcher.Service, q matchQuestion) (any, error) {
+			if q.Clearing == nil {
+				return nil, events.ErrMalformed.Refuse("/clearing", "缺少内容", "it is missing")
+			}
+			return m.Clear(*q.Clearing, time.Now().UTC())
+		},
 	} {
 		_, err := s.answers(subject, func(ctx context.Context, question []byte) (any, error) {
 			var q matchQuestion

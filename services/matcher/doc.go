@@ -12,6 +12,7 @@
 //     oracle of any faster index
 //   - explain.go, render.go: why, for machines and for people; recomputed on demand, never stored
 //   - stack.go: several offers that together cover a demand; the search is package stack's
+//   - clearing.go: a batch of demands given to offers; the auction is package clearing's
 //   - react.go: ordered facts of the demand, offer, party and match ledgers in, recommend commands out
 //   - model.go, decide.go, project.go: the match context, one entity per demand
 //   - service.go: the parts put together, and the questions that may be asked

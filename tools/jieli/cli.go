@@ -103,7 +103,7 @@ func (c *cli) root() *cobra.Command {
 	})
 	root.AddCommand(
 		c.upCommand(), c.serveCommand(), c.brokerCommand(), c.demoCommand(), c.importCommand(), c.sampleCommand(), c.codesCommand(), c.publishCommand(), c.subCommand(),
-		c.matchCommand(), c.explainCommand(), c.stackCommand(), c.evalCommand(), c.partyCommand(), c.verifyCommand(), c.rebuildCommand(), c.deadletterCommand(), c.doctorCommand(), c.configCommand(), c.versionCommand(),
+		c.matchCommand(), c.explainCommand(), c.stackCommand(), c.clearCommand(), c.evalCommand(), c.partyCommand(), c.verifyCommand(), c.rebuildCommand(), c.deadletterCommand(), c.doctorCommand(), c.configCommand(), c.versionCommand(),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
