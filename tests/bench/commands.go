@@ -97,7 +97,8 @@ func (b *bench) commands() ([]table, error) {
 	t.note("Each command is checked against its schema and the code lists, its enterprise or institution is looked up, it is decided, committed with " +
 		"fsync, answered. Writers alone: relay, views, matching and the read models nobody decides on are other processes' work; all in one: they run " +
 		"in the same process on the same cores meanwhile, seven departments' copies of every event included.")
-	t.note("The ratio is to the baseline over the same kind of connections.")
+	t.note("The ratio is to the baseline over the same kind of connections. It moves with the disk: the baseline waits for it once a message, the system once a group, " +
+		"whose processor time bounds it. The faster the disk, the smaller the ratio.")
 	t.note("CPU is of the whole process, clients and derived work included, per answered call.")
 	t.note("%d rounds of %s after %s of warm-up, each on an empty store with %d enterprises or %d institutions known; one partition a context.",
 		b.rounds, b.run, b.warm, knownEnterprises, knownParties)
