@@ -16,6 +16,7 @@ import (
 // Bounds of the portal.
 const (
 	StreamsMax      = 256                    // clients that follow at once; more are told overloaded
+	StreamsEachMax  = 32                     // with the same credential: they leave the others theirs, and each of the operator follows every context
 	Heartbeat       = 15 * time.Second       // between comments on a quiet stream: below the idle limits of usual proxies
 	WriteMax        = 10 * time.Second       // a client that takes nothing for so long is let go
 	TypesMax        = 16                     // type filters of one stream

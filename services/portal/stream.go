@@ -17,18 +17,18 @@ import (
 // streams serves GET /v1/stream: one Follow a client, so that a slow one holds up nobody else.
 type streams struct {
 	Config
-	slots chan struct{}
-	sent  prometheus.Counter
-	lost  prometheus.Counter
+	open webapi.Quota
+	sent prometheus.Counter
+	lost prometheus.Counter
 }
 
 func newStreams(c Config) (*streams, error) {
-	s := &streams{Config: c, slots: make(chan struct{}, StreamsMax),
+	s := &streams{Config: c, open: webapi.Quota{Total: StreamsMax, Each: StreamsEachMax},
 		sent: prometheus.NewCounter(prometheus.CounterOpts{Name: "jieli_stream_events_total", Help: "Events sent to followers."}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{Name: "jieli_stream_clients_lost_total", Help: "Followers that could not be written to: gone, or too slow."}),
 	}
-	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "jieli_stream_clients", Help: "Clients that follow now."}, func() float64 { return float64(len(s.slots)) })
-	return s, errors.Join(c.Registry.Register(s.sent), c.Registry.Register(s.lost), c.Registry.Register(open))
+	clients := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "jieli_stream_clients", Help: "Clients that follow now."}, func() float64 { return float64(s.open.Len()) })
+	return s, errors.Join(c.Registry.Register(s.sent), c.Registry.Register(s.lost), c.Registry.Register(clients))
 }
 
 // request is what a client asks to follow.
@@ -92,12 +92,11 @@ func (s *streams) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	default:
-		return events.ErrOverloaded.Refusef("", "最多 %d 个订阅连接", "at most %d clients may follow at once", StreamsMax)
+	client := webapi.Principal(r.Context())
+	if !s.open.Enter(client) {
+		return events.ErrOverloaded.Refusef("", "最多 %d 个订阅连接，同一凭证最多 %d 个", "at most %d clients may follow at once, %d of them with one credential", StreamsMax, StreamsEachMax)
 	}
+	defer s.open.Leave(client)
 	out := newSink(w, s.Config)
 	if r.Method == http.MethodHead {
 		return out.open()

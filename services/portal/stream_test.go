@@ -285,14 +285,14 @@ func TestStreamsAreBounded(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	for range portal.StreamsMax {
+	for range portal.StreamsEachMax {
 		running.Go(func() {
 			r := httptest.NewRequest("GET", "/v1/stream", nil).WithContext(ctx)
 			r.Host = "localhost"
 			w.handler.ServeHTTP(httptest.NewRecorder(), r)
 		})
 	}
-	for range portal.StreamsMax {
+	for range portal.StreamsEachMax {
 		<-w.feed.began
 	}
 	rec := w.do("GET", "/v1/stream")
@@ -300,14 +300,16 @@ func TestStreamsAreBounded(t *testing.T) {
 	if rec.Header().Get("Retry-After") == "" {
 		t.Fatal("no Retry-After")
 	}
-	if m := w.do("GET", "/metrics").Body.String(); !strings.Contains(m, fmt.Sprintf("jieli_stream_clients %d\n", portal.StreamsMax)) {
+	if m := w.do("GET", "/metrics").Body.String(); !strings.Contains(m, fmt.Sprintf("jieli_stream_clients %d\n", portal.StreamsEachMax)) {
 		t.Fatal("the gauge is wrong")
 	}
+	w.feed.add("pboc", published("d-0", "{}"))
+	others := w.listen(t)
+	follow(t, others+"/v1/stream", pboc, "Last-Event-ID: 0").must() // another credential has its places still
 	cancel()
 	running.Wait()
 	w.feed.add("operator", published("d-1", "{}"))
-	url := w.listen(t)
-	follow(t, url+"/v1/stream", "Last-Event-ID: 0").must() // the places came back
+	follow(t, others+"/v1/stream", "Last-Event-ID: 0").must() // the places came back
 }
 
 func TestSlowReaderIsLetGoAndHoldsUpNobody(t *testing.T) {

@@ -20,7 +20,9 @@ import (
 const (
 	BodyBytesMax   = 128 << 10        // a request's body
 	HeaderBytesMax = 32 << 10         // a request's headers
-	RequestsMax    = 2048             // requests under way at once, streams not counted; more are told overloaded
+	RequestsMax    = 2048             // requests being answered at once, streams not counted; more are told overloaded
+	BigBodiesMax   = 64               // bodies over BodyBytesMax being read at once, where a route takes such
+	BigBodiesEach  = 16               // of one client
 	SendMax        = 5 * time.Second  // until a command's answer is given up as unknown
 	ReadMax        = 5 * time.Second  // a read of the store
 	WaitMax        = time.Second      // until a read gives up waiting for a position

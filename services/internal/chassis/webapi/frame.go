@@ -1,14 +1,17 @@
 package webapi
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jieli-bus/jieli/events"
@@ -23,6 +26,7 @@ type frame struct {
 	contexts map[string]bool // those whose positions can be waited for
 	metrics  *metrics
 	slots    chan struct{}
+	big      Quota
 	routes   []Route
 }
 
@@ -36,7 +40,7 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &frame{Config: c, mux: http.NewServeMux(), contexts: make(map[string]bool), metrics: m, slots: make(chan struct{}, RequestsMax)}
+	f := &frame{Config: c, mux: http.NewServeMux(), contexts: make(map[string]bool), metrics: m, slots: make(chan struct{}, RequestsMax), big: Quota{Total: BigBodiesMax, Each: BigBodiesEach}}
 	f.Version.FoldVersions = make(map[string]int, len(c.Services))
 	for _, s := range c.Services {
 		f.contexts[s.Machine.Context()] = true
@@ -169,9 +173,13 @@ func (f *frame) serve(w *response, r *http.Request, handler http.Handler) error 
 		lift(w.ResponseWriter)
 		r = r.WithContext(ctx)
 	} else {
+		if err := f.receive(r, principal); err != nil {
+			return err
+		}
 		select {
 		case f.slots <- struct{}{}:
-			defer func() { <-f.slots }()
+			w.release = sync.OnceFunc(func() { <-f.slots })
+			defer w.release()
 		default:
 			return events.ErrOverloaded.Refuse("", "同时处理的请求已达上限", "too many requests are under way")
 		}
@@ -184,6 +192,40 @@ func (f *frame) serve(w *response, r *http.Request, handler http.Handler) error 
 	f.mux.ServeHTTP(w, r)
 	return w.err
 }
+
+// receive reads the whole content before the request takes a place among those that are answered, and response gives the place back
+// before the answer is sent: who sends half a body or never reads what is sent holds a connection and nothing else.
+func (f *frame) receive(r *http.Request, client string) error {
+	if r.ContentLength == 0 || r.Body == nil {
+		return nil
+	}
+	if r.ContentLength < 0 || r.ContentLength > BodyBytesMax {
+		if !f.big.Enter(client) {
+			return events.ErrOverloaded.Refuse("", "同时接收的大批量内容已达上限", "too many large contents are being received")
+		}
+		defer f.big.Leave(client)
+	}
+	b, err := io.ReadAll(r.Body)
+	r.Body = &received{bytes.NewReader(b), b, err}
+	return nil
+}
+
+// received is a content that has come, as far as it did. It fails where reading it failed.
+type received struct {
+	*bytes.Reader
+	all []byte
+	err error
+}
+
+func (c *received) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	if err == io.EOF && c.err != nil {
+		err = c.err
+	}
+	return n, err
+}
+
+func (c *received) Close() error { return nil }
 
 // checkQuery refuses what a route does not take: a parameter misspelt would otherwise be taken for none.
 func checkQuery(d *Doc, raw string) error {

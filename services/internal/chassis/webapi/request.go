@@ -142,7 +142,13 @@ func ReadBody(r *http.Request) ([]byte, error) {
 	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return nil, badHeader("Content-Encoding", "不受支持", "is not supported")
 	}
-	b, err := io.ReadAll(r.Body)
+	var b []byte
+	var err error
+	if c, ok := r.Body.(*received); ok {
+		b, err = c.all, c.err
+	} else {
+		b, err = io.ReadAll(r.Body)
+	}
 	if err != nil {
 		var big *http.MaxBytesError
 		if errors.As(err, &big) {

@@ -16,6 +16,7 @@ type response struct {
 	err       error  // of the route's handler
 	broken    bool   // the connection must be cut
 	principal string // who speaks, once that is known
+	release   func() // gives back the place of the request, which ends when the answer begins
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -23,6 +24,9 @@ func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *response) WriteHeader(status int) {
+	if w.release != nil {
+		w.release()
+	}
 	if w.status == 0 && status >= http.StatusOK {
 		w.status = status
 	}
@@ -32,7 +36,7 @@ func (w *response) WriteHeader(status int) {
 // Write implements http.ResponseWriter.
 func (w *response) Write(b []byte) (int, error) {
 	if w.status == 0 {
-		w.status = http.StatusOK
+		w.WriteHeader(http.StatusOK)
 	}
 	return w.ResponseWriter.Write(b)
 }

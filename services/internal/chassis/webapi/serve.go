@@ -15,7 +15,7 @@ import (
 const (
 	headerTimeout = 5 * time.Second
 	readTimeout   = 30 * time.Second
-	writeTimeout  = 60 * time.Second
+	writeTimeout  = 30 * time.Second
 	idleTimeout   = 120 * time.Second
 )
 
