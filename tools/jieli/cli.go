@@ -102,7 +102,7 @@ func (c *cli) root() *cobra.Command {
 		return usage(fmt.Sprintf("参数不对：%v。用法见 %s --help", err, cmd.CommandPath()), fmt.Sprintf("%v. See %s --help", err, cmd.CommandPath()))
 	})
 	root.AddCommand(
-		c.upCommand(), c.serveCommand(), c.brokerCommand(), c.demoCommand(), c.importCommand(), c.sampleCommand(), c.codesCommand(), c.publishCommand(), c.subCommand(),
+		c.upCommand(), c.serveCommand(), c.brokerCommand(), c.readyCommand(), c.demoCommand(), c.importCommand(), c.sampleCommand(), c.codesCommand(), c.publishCommand(), c.subCommand(),
 		c.matchCommand(), c.explainCommand(), c.stackCommand(), c.clearCommand(), c.evalCommand(), c.partyCommand(), c.verifyCommand(), c.rebuildCommand(), c.deadletterCommand(), c.doctorCommand(), c.configCommand(), c.versionCommand(),
 	)
 	root.InitDefaultHelpCmd()

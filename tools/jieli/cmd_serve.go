@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -65,6 +68,13 @@ func (c *cli) brokerCommand() *cobra.Command {
 					return usage("--ca、--cert、--key 须同时给出", "--ca, --cert and --key go together")
 				}
 				tls = &allinone.BrokerTLS{CA: ca, Cert: cert, Key: key}
+				for _, file := range []*string{&tls.CA, &tls.Cert, &tls.Key} {
+					full, err := filepath.Abs(*file)
+					if err != nil {
+						return err
+					}
+					*file = full
+				}
 			}
 			files, err := allinone.WriteBroker(dir, list, tls)
 			if err != nil {
@@ -84,4 +94,36 @@ func (c *cli) brokerCommand() *cobra.Command {
 	flags.StringVar(&cert, "cert", "", c.t("节点证书", "certificate of the nodes"))
 	flags.StringVar(&key, "key", "", c.t("节点私钥", "key of the nodes"))
 	return cmd
+}
+
+// readyMax bounds the question of a health check.
+const readyMax = 3 * time.Second
+
+// readyCommand is the health check of a container that has no other program.
+func (c *cli) readyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "ready URL",
+		Short:   c.t("检查一个健康地址是否应答 200，供容器使用", "Ask whether a health address answers 200, for containers"),
+		Example: "  jieli ready http://127.0.0.1:8080/readyz",
+		Args:    c.args(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), readyMax)
+			defer cancel()
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, args[0], nil)
+			if err != nil {
+				return usage(fmt.Sprintf("%q 不是 URL", args[0]), fmt.Sprintf("%q is no URL", args[0]))
+			}
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				fmt.Fprintln(c.err, err)
+				return said()
+			}
+			defer answer.Body.Close()
+			if answer.StatusCode != http.StatusOK {
+				fmt.Fprintln(c.err, answer.Status)
+				return said()
+			}
+			return nil
+		},
+	}
 }

@@ -23,7 +23,7 @@ const (
 	RequestsMax    = 2048             // requests being answered at once, streams not counted; more are told overloaded
 	BigBodiesMax   = 64               // bodies over BodyBytesMax being read at once, where a route takes such
 	BigBodiesEach  = 16               // of one client
-	SendMax        = 5 * time.Second  // until a command's answer is given up as unknown
+	SendMax        = 4 * time.Second  // until a command's answer is given up as unknown; shorter than a caller waits for a takeover
 	ReadMax        = 5 * time.Second  // a read of the store
 	WaitMax        = time.Second      // until a read gives up waiting for a position
 	ReadyMax       = 2 * time.Second  // until a readiness check counts as failed
