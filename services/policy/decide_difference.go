@@ -123,3 +123,22 @@ func cut(s string, characters int) string {
 	}
 	return string([]rune(s)[:characters-1]) + "…"
 }
+
+// Value is the value at a path of Differences in a rule file, as JSON; false where there is none.
+func Value(content, path string) (string, bool) {
+	object, err := decoded(content)
+	if err != nil {
+		return "", false
+	}
+	var at any = object
+	for _, name := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
+		parts, ok := members(at)
+		if !ok {
+			return "", false
+		}
+		if at, ok = parts[strings.ReplaceAll(strings.ReplaceAll(name, "~1", "/"), "~0", "~")]; !ok {
+			return "", false
+		}
+	}
+	return text(at), true
+}

@@ -101,9 +101,30 @@ func (c *cli) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(fmt.Sprintf("参数不对：%v。用法见 %s --help", err, cmd.CommandPath()), fmt.Sprintf("%v. See %s --help", err, cmd.CommandPath()))
 	})
-	root.AddCommand(
-		c.upCommand(), c.serveCommand(), c.brokerCommand(), c.readyCommand(), c.demoCommand(), c.importCommand(), c.sampleCommand(), c.codesCommand(), c.publishCommand(), c.subCommand(),
-		c.matchCommand(), c.explainCommand(), c.stackCommand(), c.clearCommand(), c.evalCommand(), c.partyCommand(), c.verifyCommand(), c.rebuildCommand(), c.deadletterCommand(), c.doctorCommand(), c.configCommand(), c.versionCommand(),
+	root.AddCommand( // one a line: branches that add commands then merge by themselves
+		c.upCommand(),
+		c.serveCommand(),
+		c.brokerCommand(),
+		c.readyCommand(),
+		c.demoCommand(),
+		c.importCommand(),
+		c.sampleCommand(),
+		c.codesCommand(),
+		c.publishCommand(),
+		c.subCommand(),
+		c.matchCommand(),
+		c.policyCommand(),
+		c.explainCommand(),
+		c.stackCommand(),
+		c.clearCommand(),
+		c.evalCommand(),
+		c.partyCommand(),
+		c.verifyCommand(),
+		c.rebuildCommand(),
+		c.deadletterCommand(),
+		c.doctorCommand(),
+		c.configCommand(),
+		c.versionCommand(),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
