@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -113,8 +112,8 @@ func follow(s *Subject, set *Set) ([]step.Event, error) {
 		return nil, events.ErrPolicy.Refusef("/content", "%s 于 %s 失效，后续规则须自次日起施行", "%s ends on %s: the next set begins on the day after", last.ID, last.Until)
 	}
 	changed := &events.RuleChanged{Before: last.ID, After: set.ID, EffectiveFrom: set.EffectiveFrom, Changes: []events.RuleChange{}}
-	all := Differences(last.Content, set.Content)
-	changed.Changes = append(changed.Changes, all[:min(len(all), changesMax)]...)
+	all := events.RuleDifferences(last.Content, set.Content)
+	changed.Changes = append(changed.Changes, all[:min(len(all), events.RuleChangesMax)]...)
 	changed.Omitted = len(all) - len(changed.Changes)
 	return append(list, adopted, step.Event{Type: events.TypeRuleChanged, Data: changed}), nil
 }
@@ -162,30 +161,15 @@ func hashOf(content string) string {
 
 // sameButEnd reports whether two files say the same, apart from their last day and how they are set.
 func sameButEnd(a, b string) bool {
-	x, errX := decoded(a)
-	y, errY := decoded(b)
-	if errX != nil || errY != nil {
-		return false
+	var x, y map[string]any
+	for content, into := range map[string]*map[string]any{a: &x, b: &y} {
+		d := json.NewDecoder(strings.NewReader(content))
+		d.UseNumber()
+		if d.Decode(into) != nil {
+			return false
+		}
 	}
 	delete(x, "effective_to")
 	delete(y, "effective_to")
 	return reflect.DeepEqual(x, y)
-}
-
-func decoded(content string) (map[string]any, error) {
-	d := json.NewDecoder(strings.NewReader(content))
-	d.UseNumber()
-	var v map[string]any
-	err := d.Decode(&v)
-	return v, err
-}
-
-func text(v any) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return "" // cannot be: it was decoded from JSON
-	}
-	return cut(strings.TrimSpace(b.String()), valueMax)
 }

@@ -149,31 +149,6 @@ func TestIndex(t *testing.T) {
 	}
 }
 
-func TestDifferences(t *testing.T) {
-	for _, c := range []struct{ name, before, after, want string }{
-		{"a value of a named member, wherever it stands", one, two, `[{/rows/firm/parameter "1" "1.25"}]`},
-		{"added and taken away", `"a":1`, `"b":{"c":[1,2]}`, `[{/a 1 } {/b  {"c":[1,2]}}]`},
-		{"a list of values is one value", `"codes":["x","y"]`, `"codes":["x"]`, `[{/codes ["x","y"] ["x"]}]`},
-		{"members without names go by place", `"l":[{"n":1},{"n":2}]`, `"l":[{"n":1},{"n":3}]`, `[{/l/1/n 2 3}]`},
-		{"a gate of bonds", `"gates":[{"issuer_kind":"a","venue":"x","min":1}]`, `"gates":[{"issuer_kind":"a","venue":"x","min":2}]`, `[{/gates/a@x/min 1 2}]`},
-		{"a name with a slash", `"a/b":1`, `"a/b":2`, `[{/a~1b 1 2}]`},
-		{"another kind of value", `"a":{"x":1}`, `"a":"x"`, `[{/a {"x":1} "x"}]`},
-		{"numbers as they are written", `"a":9007199254740993`, `"a":9007199254740992`, `[{/a 9007199254740993 9007199254740992}]`},
-		{"nothing", one, one, `[]`},
-	} {
-		if got := fmt.Sprint(Differences(file("2020-01-01", "", c.before), file("2021-01-01", "", c.after))); got != c.want {
-			t.Errorf("%s: %s, want %s", c.name, got, c.want)
-		}
-	}
-	long := Differences(file("2020-01-01", "", `"a":1`), file("2021-01-01", "", `"a":"`+strings.Repeat("长", 600)+`"`))
-	if len(long) != 1 || len([]rune(long[0].After)) != valueMax {
-		t.Errorf("a long value has %d characters", len([]rune(long[0].After)))
-	}
-	if Differences("{", "{}") != nil {
-		t.Error("what cannot be read has differences")
-	}
-}
-
 // TestLives adopts files of random days and ends in random order: Check holds after each event, and every day has at most one set.
 func TestLives(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,6 @@ import (
 	"github.com/jieli-bus/jieli/contracts"
 	"github.com/jieli-bus/jieli/contracts/codes"
 	"github.com/jieli-bus/jieli/events"
-	"github.com/jieli-bus/jieli/services/policy"
 )
 
 func (c *cli) policyCommand() *cobra.Command {
@@ -84,7 +83,13 @@ func (c *cli) adoptedSets(cmd *cobra.Command, subject string) ([]ruleSet, error)
 		return nil, err
 	}
 	defer server.Close()
-	var s policy.Subject
+	var s struct {
+		Sets []struct {
+			Content   string      `json:"content"`
+			Until     events.Date `json:"until"`
+			AdoptedAt time.Time   `json:"adopted_at"`
+		} `json:"sets"`
+	}
 	if err := server.Get(cmd.Context(), "/v1/policy/"+url.PathEscape(subject), "", &s); err != nil {
 		return nil, err
 	}
@@ -187,7 +192,7 @@ func history(list []ruleSet, value string) []dated {
 		row := dated{ruleSet: set}
 		if value != "" {
 			var ok bool
-			if row.Value, ok = policy.Value(set.content, value); !ok {
+			if row.Value, ok = events.RuleValue(set.content, value); !ok {
 				continue
 			}
 			if n := len(rows); n > 0 && rows[n-1].Value == row.Value {
@@ -219,7 +224,7 @@ func (c *cli) policyDiffCommand() *cobra.Command {
 				}
 				contents[i] = list[at].content
 			}
-			changes := policy.Differences(contents[0], contents[1])
+			changes := events.RuleDifferences(contents[0], contents[1])
 			return c.emit(changes, func() {
 				t := newTable(c.t("路径", "path"), args[0], args[1])
 				for _, d := range changes {
