@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -214,11 +215,15 @@ func Lookup(typ string) (Entry, bool) {
 // IsContext reports whether a context exists.
 func IsContext(context string) bool { return slices.Contains(Contexts, context) }
 
+// ErrNewerType says that a type is not in the catalogue: with versions side by side a newer one has written it. Fields that are not known
+// are passed over; a reader for whom a type means nothing passes that over, too.
+var ErrNewerType = errors.New("events: a type that this version does not know")
+
 // DecodeData reads a payload into its Go type. It does not validate: the edge has done that, and the ledger holds only what passed.
 func DecodeData(typ string, data []byte) (any, error) {
 	e, ok := byType[typ]
 	if !ok {
-		return nil, fmt.Errorf("events: unknown type %q", typ)
+		return nil, fmt.Errorf("%w: %q", ErrNewerType, typ)
 	}
 	v := e.new()
 	if err := Unmarshal(data, v); err != nil {

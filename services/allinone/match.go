@@ -275,7 +275,7 @@ func (f *feeder) apply(ctx context.Context, r read) error {
 	for i := range r.commit.Events {
 		cause := &r.commit.Events[i]
 		e, err := ledger.Applied(cause)
-		if err != nil {
+		if err != nil && !errors.Is(err, events.ErrNewerType) { // of what this version does not know only the entity's version counts
 			return err
 		}
 		begun := time.Now()

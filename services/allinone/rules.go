@@ -94,6 +94,9 @@ func (b *rulebook) apply(s *ledger.Stored, live bool) error {
 	touched := make(map[string]*policy.Subject)
 	for i := range commit.Events {
 		e, err := ledger.Applied(&commit.Events[i])
+		if errors.Is(err, events.ErrNewerType) {
+			continue
+		}
 		if err != nil {
 			return err
 		}

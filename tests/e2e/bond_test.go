@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/jieli-bus/jieli/events"
@@ -120,7 +121,7 @@ func bondGreenChannel(s *system) {
 	seen := func(dept string) map[string][]map[string]json.RawMessage {
 		byType := make(map[string][]map[string]json.RawMessage)
 		for _, m := range s.writer(dept).messages(events.ViewStream(dept)) {
-			if typ := m.Headers().Get("ce-type"); origin(m).Context == "bond" {
+			if typ := m.Headers().Get("ce-type"); origin(m).Context == "bond" && strings.HasPrefix(m.Headers().Get("ce-subject"), "bond:e2e-") {
 				var fields map[string]json.RawMessage
 				if err := json.Unmarshal(m.Data(), &fields); err != nil {
 					t.Fatal(err)

@@ -33,9 +33,22 @@ type Projector struct {
 // At is the ledger sequence up to which the read model shows what was committed.
 func (p *Projector) At() uint64 { return p.at.Load() }
 
-// Run projects until ctx ends.
+// Run projects until ctx ends, or until it meets an event of a newer version than its own: then another process must go on, which knows
+// what the event means.
 func (p *Projector) Run(ctx context.Context) error {
-	return p.loop.Run(ctx, p.Log.With().Str("collection", p.Service.Machine.Context()).Logger(), p.once)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	err := p.loop.Run(ctx, p.Log.With().Str("collection", p.Service.Machine.Context()).Logger(), func(ctx context.Context) error {
+		err := p.once(ctx)
+		if errors.Is(err, events.ErrNewerType) {
+			cancel(err)
+		}
+		return err
+	})
+	if cause := context.Cause(ctx); errors.Is(cause, events.ErrNewerType) {
+		return cause
+	}
+	return err
 }
 
 // Rebuild drops the read model; Run, under way, builds it again from the ledger.

@@ -105,17 +105,18 @@ func (s *Stored) Decode() (*Commit, error) {
 	return c, nil
 }
 
-// Apply turns a stored event into what Evolve sees.
+// Applied turns a stored event into what Evolve sees. Of a type that this version does not know it gives everything but the data, with
+// events.ErrNewerType.
 func Applied(e *events.Event) (*step.Applied, error) {
-	data, err := events.DecodeData(e.Type, e.Data)
-	if err != nil {
-		return nil, err
+	data, newer := events.DecodeData(e.Type, e.Data)
+	if newer != nil && !errors.Is(newer, events.ErrNewerType) {
+		return nil, newer
 	}
 	version, err := strconv.ParseUint(e.Get(events.ExtSequence), 10, 64)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: event %s has no version", e.ID)
 	}
-	return &step.Applied{Type: e.Type, Subject: e.Subject, Version: version, Time: e.Time, Data: data}, nil
+	return &step.Applied{Type: e.Type, Subject: e.Subject, Version: version, Time: e.Time, Data: data}, newer
 }
 
 // builder assembles the body of a commit.
