@@ -4,7 +4,6 @@ import (
 	"math"
 	"math/bits"
 	"slices"
-	"time"
 
 	"github.com/jieli-bus/jieli/events"
 )
@@ -164,13 +163,12 @@ func (d *Demand) validTitles(day events.Date) uint64 {
 }
 
 // ageMonths is the number of full months since founding on the Beijing day of an instant.
-func (d *Demand) ageMonths(at time.Time) int64 {
+func (d *Demand) ageMonths(m *moment) int64 {
 	if d.founded[0] == 0 {
 		return unknown
 	}
-	y, m, day := at.In(events.Beijing).Date()
-	months := (y-d.founded[0])*12 + int(m) - d.founded[1]
-	if day < d.founded[2] {
+	months := (m.year-d.founded[0])*12 + m.month - d.founded[1]
+	if m.of < d.founded[2] {
 		months--
 	}
 	return max(int64(months), unknown)

@@ -161,10 +161,30 @@ type query struct {
 	hard   bool
 }
 
+// moment is an instant and the rule set of its day: what all questions of that instant share.
+type moment struct {
+	rules           *RuleSet
+	at              int64 // nanoseconds
+	day             events.Date
+	year, month, of int // of the Beijing day
+}
+
+func momentOf(rules *RuleSets, asOf time.Time) moment {
+	m := moment{at: nanos(asOf), day: events.DateOf(asOf)}
+	m.rules = rules.At(m.day)
+	year, month, day := asOf.In(events.Beijing).Date()
+	m.year, m.month, m.of = year, int(month), day
+	return m
+}
+
 func newQuery(d *Demand, rules *RuleSets, asOf time.Time) query {
-	q := query{d: d, at: nanos(asOf), day: events.DateOf(asOf), age: d.ageMonths(asOf), open: d.Open().Minor}
-	q.rules = rules.At(q.day)
-	q.titles = d.validTitles(q.day)
+	m := momentOf(rules, asOf)
+	return m.query(d, d.validTitles(m.day))
+}
+
+// query is a demand whose titles count as given.
+func (m *moment) query(d *Demand, titles uint64) query {
+	q := query{d: d, rules: m.rules, at: m.at, day: m.day, titles: titles, age: d.ageMonths(m), open: d.Open().Minor}
 	// A demand that is filled in part wants the rest, even if that is less than the least it first asked for.
 	q.need = min(d.minAmount, q.open)
 	p := &q.rules.compiled

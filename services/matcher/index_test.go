@@ -15,6 +15,7 @@ import (
 // implementations are held to be the same by one suite.
 var implementations = map[string]func(*RuleSets) Index{
 	"reference": func(rules *RuleSets) Index { return NewReference(rules) },
+	"cells":     func(rules *RuleSets) Index { return NewCells(rules) },
 }
 
 func eachIndex(t *testing.T, test func(t *testing.T, newIndex func(*RuleSets) Index)) {

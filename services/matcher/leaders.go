@@ -2,7 +2,7 @@ package matcher
 
 // placed is a place of a ranking.
 type placed interface {
-	Ranked | Lead
+	Ranked | Lead | spot
 	rank() (score int, id string)
 }
 

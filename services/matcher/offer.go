@@ -31,6 +31,7 @@ type Offer struct {
 // record is what the scan reads of every offer, side by side in memory. Amounts are minor units, instants nanoseconds.
 type record struct {
 	minTicket, maxTicket, remaining int64
+	capacity                        int64 // all of it
 	validUntil, licensedUntil       int64
 	minPrice                        int64 // basis points; noPrice when there is none
 	termMin, termMax                int32 // months
@@ -82,14 +83,18 @@ func (o *Offer) Remaining() events.Money {
 
 // settle brings the record in line with status and capacity.
 func (o *Offer) settle() {
-	o.rec.live = !o.Paused && !o.Suspended
-	o.rec.remaining = max(0, o.Terms.Capacity.Minor-o.Reserved-o.Committed)
+	o.rec.settle(o.OfferStanding)
+}
+
+func (r *record) settle(s OfferStanding) {
+	r.live = !s.Paused && !s.Suspended
+	r.remaining = max(0, r.capacity-s.Reserved-s.Committed)
 }
 
 func (o *Offer) compile() {
 	t := &o.Terms
 	o.rec = record{
-		minTicket: t.MinTicket.Minor, maxTicket: t.MaxTicket.Minor,
+		minTicket: t.MinTicket.Minor, maxTicket: t.MaxTicket.Minor, capacity: t.Capacity.Minor,
 		validUntil: nanos(t.ValidUntil), licensedUntil: licensedUntil(t.Instrument, o.Facts.Licences),
 		minPrice: noPrice, termMax: termsMax,
 	}
@@ -106,8 +111,7 @@ func (o *Offer) compile() {
 		o.want(p)
 	}
 	o.place, _ = pathOfRegion(o.Facts.Region)
-	instrument, _ := codes.Instrument(t.Instrument)
-	o.leg = bitsOf().legs[instrument.Leg]
+	o.leg = legOf(t.Instrument)
 	for _, tool := range t.PolicyTools {
 		if e, ok := codes.PolicyTool(tool); ok && slices.Contains(e.Instruments, t.Instrument) {
 			o.tools++
@@ -161,6 +165,12 @@ func licensedUntil(instrument string, licences []events.Licence) int64 {
 		return forever
 	}
 	return until
+}
+
+// legOf is the leg of the relay that an instrument belongs to.
+func legOf(instrument string) leg {
+	e, _ := codes.Instrument(instrument)
+	return bitsOf().legs[e.Leg]
 }
 
 // monthsOf gives a range both of whose ends are numbers.
