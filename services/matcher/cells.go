@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // Cells is the fast index. Offers lie in cells of like ones, in blocks of 64 lanes, each lane some bytes that say what the offer can
@@ -414,4 +415,26 @@ func (x *Cells) rank(d *Demand, asOf time.Time, k int, count bool) ([]Ranked, in
 		ranked[i] = Ranked{strings.Clone(p.id), x.codec.text(held[i].b.owner()), s.key.instrument, r.version, p.score, &held[i]}
 	}
 	return ranked, w.eligible
+}
+
+// Memory is what an index holds, in bytes.
+type Memory struct {
+	Documents int // of the rows' documents: what an offer or demand is put together from, judged forms included
+	Rows      int // exact parts
+	Blocks    int // lanes and bounds
+	IDs       int // tables
+	Words     int // that documents share
+}
+
+// Memory counts the bytes of the offers, without the demands.
+func (x *Cells) Memory() (m Memory) {
+	x.write.Lock()
+	defer x.write.Unlock()
+	for _, s := range x.shelves.Load().offers {
+		m.Documents += s.arena.bytes()
+		m.Rows += len(s.rows.list) * int(unsafe.Sizeof([pageRows]offerRow{}))
+		m.Blocks += s.domain.bytes()
+	}
+	m.IDs, m.Words = x.offerIDs.bytes(), x.codec.bytes()
+	return m
 }

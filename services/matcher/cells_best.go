@@ -1,6 +1,8 @@
 package matcher
 
 import (
+	"cmp"
+	"math"
 	"math/bits"
 	"slices"
 	"time"
@@ -18,15 +20,24 @@ type quest struct {
 	titles, securities, uses    uint16
 	sectors                     uint64 // the demand's section
 	division                    uint64
-	province, city              uint8
+	province, city, only        uint8
+	focus                       uint32
+	numbers                     [4]uint8 // staff, patents, months of age, research ratio; 0 also where unknown
+	staff                       uint8
 	stage                       uint64
 	octaves                     int // of the open amount, twice
 	longFrom, smallUpTo         uint8
 	size, term, cover, noTerm   int64
-	months                      int32    // wanted; 0 for any
-	place                       [3]int64 // elsewhere, the province, the prefecture
-	industry                    [4]int64 // other section, same section, same division, nothing preferred
-	hold                        uint64   // sets of preferred stages that hold the demand's
+	months                      int32     // wanted; 0 for any
+	place                       [4]int64  // elsewhere, the province, the prefecture, the county
+	near                        [3]int64  // preferred industries in another section, in this, in this division
+	within                      [4]int64  // a preferred industry that the demand's is in, by level
+	own                         [4]uint64 // bits of the demand's industry by level
+	ownAny                      uint64
+	noSector                    int64
+	tastes                      uint32
+	county                      uint8
+	hold                        uint64 // sets of preferred stages that hold the demand's
 	free                        int64
 	priceWeight, maxPrice       float64
 	openAmount                  float64
@@ -66,6 +77,16 @@ func (f *quest) prepare(d *Demand, rules *RuleSets, asOf time.Time) bool {
 		f.sectors = 0
 	}
 	f.province, f.city, f.stage = provinceOf(d.region[0]), uint8(d.region[1]/100%100), d.stage
+	f.only = 0
+	if deepest := cmp.Or(d.region[2], d.region[1], d.region[0]); deepest != 0 {
+		f.only = uint8(deepest / 100 % 100)
+	}
+	if f.only == 0 {
+		f.only = anywhere // of no prefecture: only what is for all
+	}
+	f.focus = uint32(d.focus) | noneBit32
+	f.staff = scaleAmount(int64(d.Facts.Employees))
+	f.numbers = [4]uint8{f.staff, scaleAmount(int64(d.Facts.Patents)), scaleAmount(q.age), scaleAmount(d.rdFloor)}
 	f.openAmount, f.octaves = float64(q.open), 2*int(octave(q.open))
 
 	give := func(term int, percent int64) int64 { return w[term] * percent * whole }
@@ -78,9 +99,22 @@ func (f *quest) prepare(d *Demand, rules *RuleSets, asOf time.Time) bool {
 	} else {
 		f.months = d.termMax - d.termMin + 1
 	}
-	f.place = [3]int64{give(termRegion, c.region[0]), give(termRegion, max(c.region[1], c.region[0])), give(termRegion, slices.Max(c.region[:]))}
-	near, within := slices.Max(c.industryNear[:]), slices.Max(c.industryWithin[:])
-	f.industry = [4]int64{give(termIndustry, c.industryNear[0]), give(termIndustry, max(c.industryNear[0], c.industryNear[1])), give(termIndustry, max(near, within)), give(termIndustry, c.neutral)}
+	f.place = [4]int64{give(termRegion, c.region[0]), give(termRegion, max(c.region[1], c.region[0])), give(termRegion, max(c.region[2], c.region[1], c.region[0])), give(termRegion, slices.Max(c.region[:]))}
+	f.near = [3]int64{give(termIndustry, c.industryNear[0]), give(termIndustry, max(c.industryNear[0], c.industryNear[1])), give(termIndustry, slices.Max(c.industryNear[:]))}
+	f.ownAny = 0
+	for level, n := range d.industry {
+		f.within[level], f.own[level] = give(termIndustry, c.industryWithin[level+1]), ownBit(n)
+		f.ownAny |= f.own[level]
+	}
+	f.noSector = give(termIndustry, c.neutral)
+	f.tastes = uint32(d.focus)
+	if d.focus >= noneBit32 {
+		f.tastes = math.MaxUint32
+	}
+	if q.titles != 0 {
+		f.tastes |= noneBit32
+	}
+	f.county = uint8(d.region[2] % 100)
 	f.bestPrice(d, c)
 	f.appetite, f.neutral = w[termAppetite]*whole, give(termAppetite, c.neutral)
 	f.small, f.hard, f.taste, f.longTerm, f.tool = 0, 0, 0, give(termLong, 100), give(termTool, 100)
@@ -168,8 +202,38 @@ func (f *quest) sizeBound(most uint8, low, high int) int64 {
 	return f.cover*cover + f.size*centre
 }
 
-func (f *quest) appetiteBound(part *[4]uint8, region, industry, stage bool) int64 {
-	met := int64(part[3])
+// industryBound is what preferred industries can give, and whether the demand's may be among them.
+func (f *quest) industryBound(sectors, own uint64) (most int64, among bool) {
+	most = f.near[0]
+	if sectors&noSectors != 0 {
+		most = max(most, f.noSector) // of a lane it is all there is
+		if sectors == noSectors {
+			return f.noSector, false
+		}
+	}
+	if sectors&f.sectors == 0 {
+		return most, false
+	}
+	most = max(most, f.near[1])
+	if sectors&f.division != 0 {
+		most = max(most, f.near[2])
+	}
+	if own&f.ownAny == 0 {
+		return most, false
+	}
+	for level, bit := range f.own {
+		if own&bit != 0 {
+			most = max(most, f.within[level])
+		}
+	}
+	return most, true
+}
+
+func (f *quest) appetiteBound(part *[4]uint8, region, industry, stage, taste bool) int64 {
+	var met int64
+	if taste {
+		met += int64(part[3])
+	}
 	if region {
 		met += int64(part[0])
 	}
@@ -185,7 +249,13 @@ func (f *quest) appetiteBound(part *[4]uint8, region, industry, stage bool) int6
 // excludes says that no lane within some bounds can be eligible.
 func (f *quest) excludes(b *offerBounds) bool {
 	return b.low == 0 || b.low-1 > f.open || b.high < f.need || b.from-1 > f.to || b.to < f.from || b.flags&sketchFree == 0 && b.price-1 > f.price ||
+		b.only>>(f.only&63)&1 == 0 || b.focus&f.focus == 0 || b.staffMost < f.staff || f.short(&b.least) ||
 		b.needs&f.needSection == 0 || b.needs&f.needStage == 0 || b.titles&f.titles == 0 || b.securities&f.securities == 0 || b.uses&f.uses == 0
+}
+
+// short says that a number of the demand is below what is wanted.
+func (f *quest) short(least *[4]uint8) bool {
+	return least[0] > f.numbers[0] || least[1] > f.numbers[1] || least[2] > f.numbers[2] || least[3] > f.numbers[3]
 }
 
 // bound is at least the score of every lane within some bounds.
@@ -202,22 +272,14 @@ func (f *quest) bound(b *offerBounds) int64 {
 	default:
 		sum += f.priceBound(b.price - 1)
 	}
-	near := b.places>>f.province&1 != 0 && f.province != 0
-	if near {
-		sum += f.place[2]
+	if b.places>>f.province&1 != 0 && f.province != 0 {
+		sum += f.place[3]
 	} else {
 		sum += f.place[0]
 	}
-	same := b.sectors&f.sectors != 0
-	industry := same && b.sectors&f.division != 0
-	switch {
-	case industry:
-		sum += max(f.industry[2], f.industry[3])
-	case same:
-		sum += max(f.industry[1], f.industry[3]*int64(b.sectors>>63))
-	default:
-		sum += max(f.industry[0], f.industry[3]*int64(b.sectors>>63))
-	}
+	most, industry := f.industryBound(b.sectors, b.own)
+	sum += most
+	taste := b.tastes&f.tastes != 0
 	var stage int64
 	for sets := b.stages; sets != 0; sets &= sets - 1 {
 		stage = max(stage, f.at.stages[bits.TrailingZeros64(sets)])
@@ -227,8 +289,8 @@ func (f *quest) bound(b *offerBounds) int64 {
 	if b.flags&sketchNeutral != 0 {
 		appetite = f.neutral
 	}
-	if b.flags&sketchHasTaste != 0 {
-		appetite = max(appetite, f.appetiteBound(&b.appetite, b.wants>>f.province&1 != 0, industry, b.stages&f.hold != 0))
+	if b.flags&sketchAppetite != 0 {
+		appetite = max(appetite, f.appetiteBound(&b.appetite, b.wants>>f.province&1 != 0, industry, b.stages&f.hold != 0, taste))
 	}
 	sum += appetite
 	if b.low-1 <= f.smallUpTo {
@@ -241,7 +303,7 @@ func (f *quest) bound(b *offerBounds) int64 {
 		sum += f.longTerm
 	}
 	sum += f.hard
-	if b.flags&sketchTaste != 0 {
+	if taste {
 		sum += f.taste
 	}
 	return sum
@@ -249,6 +311,9 @@ func (f *quest) bound(b *offerBounds) int64 {
 
 // laneBound is at least the score of a lane; -1 when the lane cannot be eligible.
 func (f *quest) laneBound(s *offerSketch, low, from, to, price uint8) int64 {
+	if s.focus&f.focus == 0 || s.staffMost < f.staff || f.short(&s.least) {
+		return -1
+	}
 	if s.needs&f.needSection == 0 || s.needs&f.needStage == 0 || s.titles&f.titles == 0 || s.securities&f.securities == 0 || s.uses&f.uses == 0 {
 		return -1
 	}
@@ -272,26 +337,19 @@ func (f *quest) laneBound(s *offerSketch, low, from, to, price uint8) int64 {
 		sum += f.place[0]
 	case s.city != f.city:
 		sum += f.place[1]
-	default:
+	case s.county != f.county:
 		sum += f.place[2]
-	}
-	same := s.sectors&f.sectors != 0
-	industry := same && s.sectors&f.division != 0
-	switch {
-	case s.sectors == noSectors:
-		sum += f.industry[3]
-	case industry:
-		sum += f.industry[2]
-	case same:
-		sum += f.industry[1]
 	default:
-		sum += f.industry[0]
+		sum += f.place[3]
 	}
+	most, industry := f.industryBound(s.sectors, s.own)
+	sum += most
+	taste := s.tastes&f.tastes != 0
 	if s.flags&sketchNeutral != 0 {
 		sum += f.neutral
 	} else {
 		region := f.province != 0 && (s.wants == f.province || s.wants == anywhere)
-		sum += f.appetiteBound(&s.appetite, region, industry, uint64(s.stages)&f.stage != 0)
+		sum += f.appetiteBound(&s.appetite, region, industry, uint64(s.stages)&f.stage != 0, taste)
 	}
 	if low <= f.smallUpTo {
 		sum += f.small
@@ -299,7 +357,7 @@ func (f *quest) laneBound(s *offerSketch, low, from, to, price uint8) int64 {
 	if s.flags&sketchTool != 0 {
 		sum += f.tool
 	}
-	if s.flags&sketchTaste != 0 {
+	if taste {
 		sum += f.taste
 	}
 	return sum

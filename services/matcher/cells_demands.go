@@ -38,7 +38,7 @@ func demandLaneOf(d *Demand) (l lane[demandSketch], key uint32) {
 	if d.anyTerm {
 		from, to = 0, 255
 	}
-	l.cols = [colCount]uint8{scaleAmount(open), scaleAmount(min(d.minAmount, open)), from, to, price}
+	l.cols = [colCount]uint8{scaleAmount(open), scaleAmount(min(d.minAmount, open)), from, to, price, 0}
 	s := &l.sketch
 	for _, i := range d.instruments {
 		s.instruments |= instrumentBit(i)
@@ -326,7 +326,7 @@ func (f *reach) bound(b *demandBounds, strange bool) int64 {
 	}
 	sum += stage
 	hard := b.flags&heldTitles != 0 || uint64(b.focus)&f.hardFocus != 0
-	taste := f.sketch.flags&sketchTaste != 0 && (b.flags&heldTitles != 0 || uint64(b.focus)&f.tasteFocus != 0 || b.focus == math.MaxUint32)
+	taste := f.sketch.tastes != 0 && (b.flags&heldTitles != 0 || uint64(b.focus)&f.tasteFocus != 0 || b.focus == math.MaxUint32)
 	if f.sketch.flags&sketchNeutral != 0 {
 		sum += f.appetite * f.m.rules.compiled.neutral
 	} else {

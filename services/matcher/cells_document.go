@@ -143,6 +143,16 @@ func (c *codec) text(b []byte) string {
 	return c.words[n>>1]
 }
 
+// bytes is about what the list takes.
+func (c *codec) bytes() (n int) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, w := range c.words {
+		n += len(w) + 16 + 32
+	}
+	return n
+}
+
 type documentReader struct {
 	b     []byte
 	words []string

@@ -3,6 +3,7 @@ package matcher
 import (
 	"math/bits"
 	"sync"
+	"unsafe"
 )
 
 // lanesPerBlock is the width of a block: one bit of a word a lane.
@@ -16,6 +17,7 @@ const (
 	colFrom         // shortest term
 	colTo           // longest term
 	colPrice        // offer: lowest price; demand: highest price
+	colOnly         // offer: prefecture that it is for, 0 for all; demand: not used
 	colCount
 )
 
@@ -55,13 +57,17 @@ type block[S any] struct {
 	pos    uint32 // in the cell's list
 }
 
-// offerSide masks the lanes of offers that the columns allow: low <= open, need <= high, from <= to, to >= from, price <= most.
-func (b *block[S]) offerSide(open, need, to, from, price uint8) uint64 {
-	o, n, t, f, p := uint64(open)*ones, uint64(need)*ones, uint64(to)*ones, uint64(from)*ones, uint64(price)*ones
+// zero sets the top bit of each byte that is 0.
+func zero(w uint64) uint64 { return ^(w&^tops + ^uint64(tops) | w) & tops }
+
+// offerSide masks the lanes of offers that the columns allow: low <= open, need <= high, from <= to, to >= from, price <= most, only
+// nobody or the one.
+func (b *block[S]) offerSide(open, need, to, from, price, only uint8) uint64 {
+	o, n, t, f, p, y := uint64(open)*ones, uint64(need)*ones, uint64(to)*ones, uint64(from)*ones, uint64(price)*ones, uint64(only)*ones
 	var mask uint64
 	for i := range lanesPerBlock / 8 {
 		m := notBelow(o, b.cols[colLow][i]) & notBelow(b.cols[colHigh][i], n) & notBelow(t, b.cols[colFrom][i]) &
-			notBelow(b.cols[colTo][i], f) & notBelow(p, b.cols[colPrice][i])
+			notBelow(b.cols[colTo][i], f) & notBelow(p, b.cols[colPrice][i]) & (zero(b.cols[colOnly][i]) | zero(b.cols[colOnly][i]^y))
 		mask |= gather(m) << (8 * i)
 	}
 	return mask & b.live
@@ -148,7 +154,7 @@ type side[S, B any] interface {
 }
 
 // dimensions of packing.
-const dimensions = 5
+const dimensions = 6
 
 // lane is one lane outside of a block.
 type lane[S any] struct {
@@ -260,4 +266,17 @@ func (b *block[S]) take(number uint32, at int) lane[S] {
 		l.cols[i] = b.cols[i].get(at)
 	}
 	return l
+}
+
+func (d *domain[S, B]) bytes() (n int) {
+	for _, b := range d.blocks {
+		if b != nil {
+			n += int(unsafe.Sizeof(*b))
+		}
+	}
+	var bounds B
+	for _, c := range d.cells {
+		n += cap(c.bounds)*int(unsafe.Sizeof(bounds)) + 4*cap(c.blocks)
+	}
+	return n + 8*cap(d.blocks)
 }

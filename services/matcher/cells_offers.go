@@ -9,12 +9,18 @@ import (
 // field may say that more is possible than is; none may say less.
 type offerSketch struct {
 	sectors    uint64 // preferred industries: see sectorBits
+	own        uint64 // the preferred industries themselves: see ownBit
 	needs      uint32 // sections (0 to 20) and stages (21 to 27) that the clauses allow
 	titles     uint16 // of which the first clause wants one; all ones when none does
 	securities uint16
 	uses       uint16
+	focus      uint32   // as titles
+	tastes     uint32   // preferred focus areas; noneBit32 when titles are preferred
+	least      [4]uint8 // on their scales: what the clauses want of staff, patents, months of age, research ratio
+	staffMost  uint8
 	place      uint8 // of the institution: province and prefecture
 	city       uint8
+	county     uint8
 	wants      uint8    // province of the preferred regions; anywhere when there are several
 	most       uint8    // largest ticket
 	stages     uint8    // preferred
@@ -28,13 +34,13 @@ const (
 	sketchTerm     // names terms
 	sketchFree     // names no price
 	sketchNeutral  // has no appetite
-	sketchTaste    // prefers titles or focus areas
-	sketchHasTaste // bounds only: some lane has an appetite
+	sketchAppetite // bounds only: some lane has an appetite
 )
 
 const (
 	anywhere  = 255
 	anyOfAll  = math.MaxUint16
+	noneBit32 = 1 << 31
 	noneBit16 = 1 << 15 // the bit that every demand has, and only offers without such a clause
 	stageBase = 21
 )
@@ -74,6 +80,14 @@ func sectorBits(nodes []node) (set uint64) {
 
 const noSectors = 1 << 63
 
+// ownBit is one bit of 64 for a node of the industry tree at its level. Different nodes may share it.
+func ownBit(n node) uint64 {
+	if n == 0 {
+		return 0
+	}
+	return 1 << (uint64(n) * 0x9e3779b97f4a7c15 >> 58)
+}
+
 // divisionBit is the bit of a demand's division; one that names only its section has bit 0.
 func divisionBit(division node) uint64 {
 	if division == 0 {
@@ -92,10 +106,12 @@ func word16(word uint64) uint16 {
 // laneOf makes the lane of an offer, and the key of its cell.
 func laneOf(o *Offer) (l lane[offerSketch], key uint32) {
 	r, s := &o.rec, &l.sketch
-	l.cols = [colCount]uint8{scaleAmount(r.minTicket), ceilingOf(r), scaleMonths(r.termMin), scaleMonths(r.termMax), scalePrice(r.minPrice)}
+	l.cols = [colCount]uint8{scaleAmount(r.minTicket), ceilingOf(r), scaleMonths(r.termMin), scaleMonths(r.termMax), scalePrice(r.minPrice), 0}
 	s.most, s.stages = scaleAmount(r.maxTicket), uint8(o.stages)
 	s.place, s.city = provinceOf(o.place[0]), uint8(o.place[1]/100%100)
-	s.needs, s.titles, s.securities, s.uses = math.MaxUint32, anyOfAll, anyOfAll, anyOfAll
+	s.county = uint8(o.place[2] % 100)
+	s.needs, s.titles, s.securities, s.uses, s.focus = math.MaxUint32, anyOfAll, anyOfAll, anyOfAll, math.MaxUint32
+	s.staffMost = math.MaxUint8
 	var province, section uint8
 	for i := range o.clauses {
 		c := &o.clauses[i]
@@ -103,6 +119,9 @@ func laneOf(o *Offer) (l lane[offerSketch], key uint32) {
 		case fieldRegion:
 			if p, one := singleOf(c.nodes, provinceOf); one {
 				province = p
+			}
+			if n, one := singleOf(c.nodes, prefectureOf); one && n != anywhere {
+				l.cols[colOnly] = n
 			}
 		case fieldIndustry:
 			var sections uint32
@@ -127,6 +146,12 @@ func laneOf(o *Offer) (l lane[offerSketch], key uint32) {
 			if s.securities == anyOfAll && (c.op != allOf || c.word != 0) { // all of nothing holds for whoever has something
 				s.securities = word16(c.word)
 			}
+		case fieldFocus:
+			if c.word < noneBit32 && (c.op != allOf || c.word != 0) {
+				s.focus = uint32(c.word)
+			}
+		case fieldEmployees, fieldPatents, fieldAge, fieldRDRatio:
+			s.number(c)
 		case fieldUse:
 			if s.uses == anyOfAll {
 				s.uses = word16(c.word)
@@ -144,6 +169,29 @@ func laneOf(o *Offer) (l lane[offerSketch], key uint32) {
 		s.flags |= sketchFree
 	}
 	return l, cellKey(province, section, s.place)
+}
+
+// number notes a bound of a numeric clause.
+func (s *offerSketch) number(c *clause) {
+	place := scaleAmount(c.number)
+	switch {
+	case c.op == least:
+		i := [...]int{fieldEmployees: 0, fieldPatents: 1, fieldAge: 2, fieldRDRatio: 3}[c.field]
+		s.least[i] = max(s.least[i], place)
+	case c.op == most && c.field == fieldEmployees:
+		s.staffMost = min(s.staffMost, place)
+	}
+}
+
+// prefectureOf gives the prefecture that a region is or is in, within its province; anywhere for a province.
+func prefectureOf(n node) uint8 {
+	if n == 0 {
+		return 0
+	}
+	if p := uint8(n / 100 % 100); p != 0 {
+		return p
+	}
+	return anywhere
 }
 
 // cellKey: where an offer may only go to one province, that is its cell; else where only to one section, that; else the
@@ -198,10 +246,18 @@ func (s *offerSketch) taste(o *Offer) {
 		case fieldIndustry:
 			kind = 1
 			s.sectors |= sectorBits(w.nodes)
+			for _, n := range w.nodes {
+				s.own |= ownBit(n)
+			}
 		case fieldStage:
 			kind = 2
+		case fieldFocus:
+			s.tastes |= uint32(w.word)
+			if w.word >= noneBit32 {
+				s.tastes = math.MaxUint32
+			}
 		default:
-			s.flags |= sketchTaste
+			s.tastes |= noneBit32
 		}
 		part[kind] += w.weight
 	}
@@ -220,6 +276,12 @@ func (s *offerSketch) taste(o *Offer) {
 // offerBounds bounds a block of offers.
 type offerBounds struct {
 	sectors, places, wants, stages uint64 // sets
+	own                            uint64
+	tastes                         uint32
+	only                           uint64 // set of prefectures, modulo 64
+	focus                          uint32
+	least                          [4]uint8
+	staffMost                      uint8
 	needs                          uint32
 	titles, securities, uses       uint16
 	low, from, price               uint8 // one more than the lowest, 0 for an empty block
@@ -243,15 +305,18 @@ func (shelf *offerShelf) widen(b *offerBounds, l *lane[offerSketch]) {
 	s := &l.sketch
 	octaves := l.cols[colLow]>>2 + s.most>>2
 	one := offerBounds{
-		sectors: s.sectors, places: 1 << s.place, wants: 1 << (s.wants & 63), stages: 1 << (s.stages & 63), needs: s.needs,
-		titles: s.titles, securities: s.securities, uses: s.uses,
+		sectors: s.sectors, own: s.own, tastes: s.tastes, places: 1 << s.place, wants: 1 << (s.wants & 63), stages: 1 << (s.stages & 63), needs: s.needs,
+		titles: s.titles, securities: s.securities, uses: s.uses, focus: s.focus, only: 1 << (l.cols[colOnly] & 63), least: s.least, staffMost: s.staffMost,
 		high: l.cols[colHigh], to: l.cols[colTo], most: s.most, flags: s.flags, appetite: s.appetite,
+	}
+	if l.cols[colOnly] == 0 {
+		one.only = math.MaxUint64
 	}
 	if s.wants == anywhere {
 		one.wants = math.MaxUint64
 	}
 	if s.flags&sketchNeutral == 0 {
-		one.flags |= sketchHasTaste
+		one.flags |= sketchAppetite
 	}
 	lower(&one.low, l.cols[colLow])
 	lower(&one.from, l.cols[colFrom])
@@ -267,6 +332,17 @@ func (*offerShelf) join(b, o *offerBounds) {
 	if o.low == 0 {
 		return
 	}
+	for i := range b.least {
+		if b.low == 0 {
+			b.least[i] = o.least[i]
+		}
+		b.least[i] = min(b.least[i], o.least[i])
+	}
+	b.staffMost = max(b.staffMost, o.staffMost)
+	b.only |= o.only
+	b.own |= o.own
+	b.tastes |= o.tastes
+	b.focus |= o.focus
 	b.sectors |= o.sectors
 	b.places |= o.places
 	b.wants |= o.wants
@@ -296,16 +372,21 @@ func (*offerShelf) dimension(l *lane[offerSketch], d int) uint32 {
 	s := &l.sketch
 	switch d {
 	case 0: // amount: the middle of the ticket range
-		return 2 * (uint32(l.cols[colLow]) + uint32(s.most))
+		return 3 * (uint32(l.cols[colLow]) + uint32(s.most))
 	case 1: // preferred industries, by the first section
 		if s.sectors == noSectors {
 			return 0
 		}
-		return uint32(bits.TrailingZeros64(s.sectors&^1)) * 24
+		return uint32(bits.TrailingZeros64(s.sectors&^1)) * 12
 	case 2:
 		return uint32(s.stages) * 4
 	case 3:
 		return uint32(s.place) * 8
+	case 4: // an offer for one prefecture is of no use to the others
+		if l.cols[colOnly] == 0 {
+			return 0
+		}
+		return 200 + 64*uint32(l.cols[colOnly])
 	}
 	return uint32(l.cols[colPrice])
 }

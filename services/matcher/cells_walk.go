@@ -101,7 +101,7 @@ func (w *walk) block(v *visit) {
 	t := &w.tracks[v.track]
 	f.at = t
 	b := t.shelf.blocks[v.block]
-	for lanes := b.offerSide(f.open, f.need, f.to, f.from, f.price); lanes != 0; lanes &= lanes - 1 {
+	for lanes := b.offerSide(f.open, f.need, f.to, f.from, f.price, f.only); lanes != 0; lanes &= lanes - 1 {
 		at := bits.TrailingZeros64(lanes)
 		bound := f.laneBound(&b.sketch[at], b.cols[colLow].get(at), b.cols[colFrom].get(at), b.cols[colTo].get(at), b.cols[colPrice].get(at))
 		if bound < 0 || bound < w.floor && !w.count {

@@ -9,7 +9,11 @@
 //   - offer.go, demand.go: the compiled, immutable forms of one offer and one demand
 //   - eligibility.go, score.go, rules.go: the judgement of one pair
 //   - index.go: the port; leaders.go: the best places seen; reference.go: a plain scan behind the port, exact by being simple, and the
-//     oracle of any faster index
+//     oracle of the faster index
+//   - cells*.go: that index. cells_lanes.go: blocks of 64 lanes, their scales and the comparison of eight lanes at once;
+//     cells_pack.go: sorting like lanes together, beside everything else; cells_rows.go, cells_document.go, cells_judged.go: what is
+//     kept of an offer or demand, without pointers; cells_offers.go, cells_best.go, cells_walk.go, cells.go: from a demand to offers;
+//     cells_demands.go, cells_leads.go: from an offer to demands
 //   - explain.go, render.go: why, for machines and for people; recomputed on demand, never stored
 //   - stack.go: several offers that together cover a demand; the search is package stack's
 //   - clearing.go: a batch of demands given to offers; the auction is package clearing's

@@ -30,7 +30,7 @@ type Service struct {
 
 // New makes a matcher that has read nothing.
 func New(deps Deps) *Service {
-	return &Service{Reactor: NewReactor(NewReference(deps.Rules), deps.Rules, deps.Limits), rules: deps.Rules, stacks: deps.Stacks}
+	return &Service{Reactor: NewReactor(NewCells(deps.Rules), deps.Rules, deps.Limits), rules: deps.Rules, stacks: deps.Stacks}
 }
 
 // App is the match context for the frame.
