@@ -357,11 +357,8 @@ func (*offerShelf) join(b, o *offerBounds) {
 	for i := range b.appetite {
 		b.appetite[i] = max(b.appetite[i], o.appetite[i])
 	}
-	least := func(a, b uint8) uint8 {
-		if a == 0 {
-			return b
-		}
-		return min(a, b)
+	least := func(a, b uint8) uint8 { // 0 is none
+		return min(a-1, b-1) + 1
 	}
 	b.low, b.from, b.price = least(b.low, o.low), least(b.from, o.from), least(b.price, o.price)
 	b.octaves[0] = least(b.octaves[0], o.octaves[0])
