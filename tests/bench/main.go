@@ -85,7 +85,7 @@ func run(args []string) error {
 		debug.SetGCPercent(200) // as `jieli up` does
 	}
 	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.NumCPU() + 4) // as `jieli up` does; the baseline's broker waits for the same disk
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 4) // as `jieli up` does; the baseline's broker waits for the same disk
 	}
 	root, err := repository()
 	if err != nil {

@@ -35,7 +35,7 @@ func startAllInOne(ctx context.Context, c upConfig, log io.Writer) (system, erro
 		debug.SetGCPercent(gcPercent)
 	}
 	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.NumCPU() + diskThreads)
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + diskThreads) // the limit of a container counts
 	}
 	logger, err := c.Logger(log)
 	if err != nil {
