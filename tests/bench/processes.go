@@ -135,7 +135,7 @@ func (b *bench) takeovers(s *system, w *topology.Topology, m *mould) (table, err
 	p99 := percentile(gaps, 0.99)
 	t.row("from the kill to the first accepted command", millis(percentile(gaps, 0.5)), millis(p99), millis(percentile(gaps, 1)), "p99 "+atMost(p99, takeover))
 	t.note("Two processes serve demands; the one that writes is killed, a caller repeats one command under its id, waiting at most %s for an answer and %s between tries, until it is accepted. "+
-		"A lease outlives its holder by 3 s at most. Verification holds after all of them.", tryMax, tryPause)
+		"A lease lives for 3 s after its last renewal, and who waits for it asks once a second. Verification holds after all of them.", tryMax, tryPause)
 	return t, s.verified(b.ctx)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -128,7 +129,7 @@ func (d *Derived) Resume(ctx context.Context) (last events.Position, ok bool, er
 	// With the id of the last message a stream is byte for byte the same however often its writer began again. Of one that has
 	// been deleted the server alone knows the id; there the sequence has to do.
 	before := ""
-	if newest != nil && newest.Sequence == info.State.LastSeq {
+	if newest != nil && newest.Sequence == info.State.LastSeq && !forgotten(d.out.failure()) {
 		before = newest.Header.Get(jetstream.MsgIDHeader)
 	}
 	d.out.ready(info.State.LastSeq, before)
@@ -136,6 +137,14 @@ func (d *Derived) Resume(ctx context.Context) (last events.Position, ok bool, er
 		return last, false, nil
 	}
 	return d.origin(newest, nil)
+}
+
+// forgotten reports a server that knows no id of a stream's last message, though the message has one: a stream made right after one
+// of its name was deleted can come up so. It refuses whatever names that id, for ever; the sequence has to do.
+func forgotten(err error) bool {
+	const wrongLastID = 10070
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == wrongLastID && strings.HasSuffix(strings.TrimSpace(api.Description), ":")
 }
 
 // UntilFailed returns a context that ends with ctx, or when an append since Resume has failed: a writer that waits for its source
