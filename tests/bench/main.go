@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -83,9 +82,6 @@ func main() {
 func run(args []string) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200) // as `jieli up` does
-	}
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 4) // as `jieli up` does; the baseline's broker waits for the same disk
 	}
 	root, err := repository()
 	if err != nil {

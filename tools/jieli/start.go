@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"runtime"
 	"runtime/debug"
 
 	"github.com/jieli-bus/jieli/services/allinone"
@@ -25,17 +24,9 @@ type starter func(ctx context.Context, c upConfig, log io.Writer) (system, error
 // half as often gives the writers about a tenth of the machine.
 const gcPercent = 200
 
-// diskThreads are run beside those of the cores, where nobody has said otherwise (GOMAXPROCS): the broker inside waits for the disk
-// after every commit, and a thread that waits in the kernel keeps its turn from other goroutines for up to 10 ms. Without them a group
-// commit takes a tenth of the commands that are waiting, as those that would bring them are not run meanwhile.
-const diskThreads = 4
-
 func startAllInOne(ctx context.Context, c upConfig, log io.Writer) (system, error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
-	}
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + diskThreads) // the limit of a container counts
 	}
 	logger, err := c.Logger(log)
 	if err != nil {
