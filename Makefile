@@ -1,6 +1,6 @@
 # Jieli (接力). `make help` lists the targets. A machine needs Go, make and git; everything else is optional.
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench lint verify/generate generate clean
+.PHONY: help build run test bench bench-match lint verify/generate generate clean
 
 MODULES := contracts events services tests tools
 GO      ?= go
@@ -16,7 +16,7 @@ RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env 
 PARALLEL ?= 2
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/jieli
 	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/jieli ./tools/jieli
@@ -31,6 +31,9 @@ test: ## everything CI tests: vet and tests of all five modules, with the race d
 
 bench: ## measure, and write docs/benchmarks.md (ARGS="-quick", "-only commands")
 	cd tests && $(GO) run ./bench $(ARGS)
+
+bench-match: ## measure the matcher's index beside a plain scan (ARGS="-quick", "-rows 100000")
+	cd tests && $(GO) run ./benchmatch $(ARGS)
 
 lint: ## formatting, vet, every module by itself, tidy module files, generated files up to date
 	@unformatted=$$(gofmt -l $(MODULES)); if [ -n "$$unformatted" ]; then echo "gofmt these files:"; echo "$$unformatted"; exit 1; fi
