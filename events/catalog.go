@@ -190,7 +190,9 @@ var Catalog = []Entry{
 	fact[Reason](TypeBorrowerWithdrawn, 2),
 
 	internal[Recommendation](TypeRecommend),
+	internal[LeadsFound](TypeFindLeads),
 	fact[Recommendation](TypeRecommended, 3),
+	fact[LeadsFound](TypeLeadsFound, 2),
 
 	command[Grant](TypeGrant),
 	command[GrantRef](TypeRevokeGrant),

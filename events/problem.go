@@ -107,6 +107,8 @@ var (
 	ErrStale       = kind("stale-read", 503, "读取位置尚未到达，请稍后重试", "the read has not caught up with the position asked for")
 	ErrUnavailable = kind("unavailable", 503, "服务不可用", "the service is not available")
 	ErrMethod      = kind("method", 405, "不支持的方法", "method not allowed")
+	ErrTooMany     = kind("too-many-questions", 429, "提问过于频繁", "too many questions")
+	ErrEpoch       = kind("epoch", 409, "位置属于另一份账本", "the position is of other ledgers")
 	ErrInternal    = kind("internal", 500, "内部错误", "internal error")
 )
 

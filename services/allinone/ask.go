@@ -14,14 +14,18 @@ import (
 
 // Questions between processes, by request and reply. In one process they take the same way.
 const (
-	askCuts    = "jieli.ask.cuts"    // where the views stand, for a change of a grant
-	askViews   = "jieli.ask.views"   // to be told when the views hold everything up to some places
-	askParties = "jieli.ask.parties" // to have the views of parties that have credentials now; how many are missing is answered
-	askMatch   = "jieli.ask.match"   // a fresh ranking
-	askExplain = "jieli.ask.explain" // why an offer fits a demand, or not
-	askStack   = "jieli.ask.stack"   // the offers that together cover a demand
-	askClear   = "jieli.ask.clear"   // a batch of demands given to offers
-	tellAnew   = "jieli.tell.anew"   // derived streams have been deleted: who writes them looks at what is stored
+	askCuts       = "jieli.ask.cuts"        // where the views stand, for a change of a grant
+	askViews      = "jieli.ask.views"       // to be told when the views hold everything up to some places
+	askParties    = "jieli.ask.parties"     // to have the views of parties that have credentials now; how many are missing is answered
+	askMatch      = "jieli.ask.match"       // a fresh ranking
+	askExplain    = "jieli.ask.explain"     // why an offer fits a demand, or not
+	askNearMisses = "jieli.ask.near_misses" // the offers that one step parts from a demand
+	askLeads      = "jieli.ask.leads"       // the best demands for an offer
+	askDraft      = "jieli.ask.draft"       // what a demand would find if it were published
+	askBlocked    = "jieli.ask.blocked"     // which conditions block how many demands
+	askStack      = "jieli.ask.stack"       // the offers that together cover a demand
+	askClear      = "jieli.ask.clear"       // a batch of demands given to offers
+	tellAnew      = "jieli.tell.anew"       // derived streams have been deleted: who writes them looks at what is stored
 )
 
 // Bounds of questions.

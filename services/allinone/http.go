@@ -96,10 +96,13 @@ func (s *System) handler(known *tokens, cursorKey string, loopback bool) (http.H
 	var routes []webapi.Route
 	var pages func([]webapi.Route, []webapi.Tag) ([]webapi.Route, error)
 	if s.options.has("portal") {
-		var err error
 		pages = portal.Pages
 		services = s.services
-		routes, err = portal.Routes(portal.Config{Streams: s.streams, Matcher: matchQueries{s}, Commands: s.sender, Clock: clock.Real{}, Registry: s.registry, Log: s.options.Log})
+		questions, err := s.newMatchQueries()
+		if err != nil {
+			return nil, err
+		}
+		routes, err = portal.Routes(portal.Config{Streams: s.streams, Matcher: questions, Commands: s.sender, Clock: clock.Real{}, Registry: s.registry, Log: s.options.Log})
 		if err != nil {
 			return nil, err
 		}

@@ -47,7 +47,10 @@ const (
 	commitsAhead          = 256
 	recommendTimeout      = 10 * time.Second
 	pendingPause          = 100 * time.Millisecond
-	freshMax              = time.Second // a question's wait for the matcher
+	tendAtOnce            = 32                     // offers whose leads are found and demands that are refreshed at a time
+	tendPause             = 100 * time.Millisecond // between two such rounds at least, and
+	tendShare             = 4                      // so many times as long as the last round took: what offers set off never takes more of the feeder
+	freshMax              = time.Second            // a question's wait for the matcher
 )
 
 func newMatching(s *System) *matching {
@@ -132,7 +135,7 @@ func (m *matching) once(ctx context.Context) error {
 	service := matcher.New(matcher.Deps{Rules: m.rules, Stacks: m.stacks})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f := &feeder{m: m, service: service, feeds: make(map[string]chan read), read: make(map[string]uint64), returned: make(chan *step.Command, recommendationsAtOnce),
+	f := &feeder{m: m, service: service, feeds: make(map[string]chan read), read: make(map[string]uint64), returned: make(chan returned, recommendationsAtOnce),
 		slots: make(chan struct{}, recommendationsAtOnce)}
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -173,13 +176,19 @@ func (m *matching) once(ctx context.Context) error {
 	return err
 }
 
+// returned is a command that was not done: again when it may be given once more, else it was refused.
+type returned struct {
+	c     *step.Command
+	again bool
+}
+
 // feeder is the one caller of a matcher's reactor.
 type feeder struct {
 	m        *matching
 	service  *matcher.Service
 	feeds    map[string]chan read
 	read     map[string]uint64 // sequence, by context
-	returned chan *step.Command
+	returned chan returned
 	slots    chan struct{}
 	giving   sync.WaitGroup
 }
@@ -217,6 +226,8 @@ func (f *feeder) upTo(ctx context.Context, name string, failed <-chan error) err
 func (f *feeder) live(ctx context.Context, failed <-chan error) error {
 	pending := time.NewTimer(0)
 	defer pending.Stop()
+	tend := time.NewTimer(tendPause)
+	defer tend.Stop()
 	for {
 		select {
 		case r := <-f.feeds["demand"]:
@@ -239,9 +250,23 @@ func (f *feeder) live(ctx context.Context, failed <-chan error) error {
 			if err := f.apply(ctx, r); err != nil {
 				return err
 			}
-		case c := <-f.returned:
-			f.service.Return(c)
+		case r := <-f.returned:
+			if !r.again {
+				f.service.Drop(r.c)
+				continue
+			}
+			f.service.Return(r.c)
 			pending.Reset(pendingPause)
+		case <-tend.C:
+			begun := time.Now()
+			commands := f.service.Tend(begun.UTC(), tendAtOnce)
+			took := time.Since(begun)
+			for _, c := range commands {
+				if err := f.give(ctx, c, nil); err != nil {
+					return err
+				}
+			}
+			tend.Reset(max(tendPause, tendShare*took))
 		case <-pending.C:
 			commands := f.service.Pending(time.Now().UTC(), recommendationsAtOnce/2)
 			for _, c := range commands {
@@ -322,13 +347,17 @@ func (f *feeder) give(ctx context.Context, c *step.Command, span *trace.Span) er
 				continue
 			case events.ErrOverloaded.Is(err):
 				select {
-				case f.returned <- c:
+				case f.returned <- returned{c, true}:
 				case <-ctx.Done():
 				}
 				return
 			default:
 				if !errors.Is(err, context.Canceled) {
-					f.m.log.Error().Err(err).Str("demand", c.Subject).Msg("recommendation refused")
+					f.m.log.Error().Err(err).Str("subject", c.Subject).Msg("recommendation refused")
+				}
+				select {
+				case f.returned <- returned{c, false}:
+				case <-ctx.Done():
 				}
 				return
 			}

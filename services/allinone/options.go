@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/jieli-bus/jieli/services/matcher"
 )
 
 // Options of a process: the whole system, or some services of one whose others are processes of their own. The zero value of every
@@ -45,6 +47,8 @@ type Options struct {
 	// WritersOnly takes commands and keeps the read models that deciding them needs, and derives nothing else: no events, views,
 	// matching. It is how a writer runs where other processes derive, and how its own speed is measured.
 	WritersOnly bool
+	// AskLimits bound the questions about matching of everybody but the operator, at this process's door. 0 means the default.
+	AskLimits matcher.AskLimits
 	// Version is shown by /v1/version.
 	Version string
 	Log     zerolog.Logger

@@ -65,6 +65,7 @@ type System struct {
 	node        string // under which this process holds leases
 	pump        *sharing.Pump
 	matcher     *matching
+	counts      blockedCounts
 	streams     *streams
 	departments []contracts.Department
 	registry    *prometheus.Registry

@@ -10,8 +10,8 @@ import (
 	"github.com/jieli-bus/jieli/events"
 )
 
-// Explanation says why an offer fits a demand or does not. It is the outward form: what a clause declares private is withheld, and
-// what it shows only to those it matches is withheld where the pair does not match. It shows the demand's own facts, so it is for
+// Explanation says why an offer fits a demand or does not. It is the outward form: of the conditions that are private, and of those
+// shown only to the matched where the pair does not match, it says no more than that all of them hold, or that one does not. It shows the demand's own facts, so it is for
 // the enterprise of the demand.
 type Explanation struct {
 	Demand        string         `json:"demand"`
@@ -28,17 +28,18 @@ type Explanation struct {
 	RuleSet       string         `json:"rule_set"`
 	RuleSetHash   string         `json:"rule_set_hash"`
 	AsOf          time.Time      `json:"as_of"`
+	Epoch         string         `json:"epoch,omitempty"`     // of the positions
 	Positions     []string       `json:"positions,omitempty"` // of the ledgers that had been read
 	Notice        codes.Text     `json:"notice"`
 }
 
 // ClauseResult is one condition and how it came out.
 type ClauseResult struct {
-	Field      string     `json:"field"`
+	Field      string     `json:"field"` // "private" for the line that stands for all private conditions
 	Name       codes.Text `json:"name"`
 	Op         string     `json:"op"`
-	Bound      string     `json:"bound"` // "private" when it is withheld
-	Value      string     `json:"value"` // of the demand; "unknown" where the facts do not say, "private" where it would tell the bound
+	Bound      string     `json:"bound"` // "private" for the line that stands for all private conditions
+	Value      string     `json:"value"` // of the demand; "unknown" where the facts do not say
 	Node       string     `json:"node,omitempty"`
 	NodeName   string     `json:"node_name,omitempty"` // the node of the region or industry tree that matched
 	Passed     bool       `json:"passed"`
@@ -69,38 +70,69 @@ var notACreditScore = codes.Text{Zh: "匹配度只用于撮合排序，不是信
 // Explain judges one pair at an instant, clause by clause, by the same functions as the index.
 func (s *RuleSets) Explain(d *Demand, o *Offer, asOf time.Time) *Explanation {
 	q := newQuery(d, s, asOf)
-	e := &Explanation{
-		Demand: d.ID, DemandVersion: d.Version, Offer: o.ID, OfferVersion: o.Version, Party: o.Party, PartyName: o.Facts.Name,
-		Instrument: o.Terms.Instrument, RuleSet: q.rules.ID, RuleSetHash: q.rules.Hash, AsOf: asOf.UTC(), Notice: notACreditScore,
-	}
-	e.Clauses = q.implicit(o)
-	for i := range o.clauses {
-		e.Clauses = append(e.Clauses, q.explicit(&o.clauses[i], o.Terms.Eligibility[i], o))
-	}
-	e.Eligible = !slices.ContainsFunc(e.Clauses, func(c ClauseResult) bool { return !c.Passed })
-	for i := range e.Clauses {
-		e.Clauses[i].withhold(e.Eligible)
-	}
+	e := s.explain(&q, o, asOf)
+	e.Clauses, e.Eligible = shown(e.Clauses)
 	if e.Eligible {
-		for i, points := range q.points(o) {
-			t := ScoreTerm{
-				Term: termNames[i].name, Name: codes.Text{Zh: termNames[i].zh, En: termNames[i].en},
-				Points: int(points), Most: int(q.rules.compiled.weights[i]),
-			}
-			q.place(&t, i, o)
-			e.Terms = append(e.Terms, t)
-			e.Score += t.Points
-		}
+		e.terms(&q, o)
 	}
 	return e
 }
 
-// withhold takes out what may not be seen. The value goes with the bound: beside "failed" it would narrow the bound down.
-func (c *ClauseResult) withhold(eligible bool) {
-	if c.Visibility == events.VisiblePublic || c.Visibility == events.VisibleMatched && eligible {
-		return
+// explain is an explanation whose conditions are not withheld yet.
+func (s *RuleSets) explain(q *query, o *Offer, asOf time.Time) *Explanation {
+	d := q.d
+	return &Explanation{
+		Demand: d.ID, DemandVersion: d.Version, Offer: o.ID, OfferVersion: o.Version, Party: o.Party, PartyName: o.Facts.Name,
+		Instrument: o.Terms.Instrument, RuleSet: q.rules.ID, RuleSetHash: q.rules.Hash, AsOf: asOf.UTC(), Notice: notACreditScore, Clauses: q.judged(o),
 	}
-	c.Bound, c.Value, c.Node, c.NodeName = Withheld, Withheld, "", ""
+}
+
+// terms says how the score comes about.
+func (e *Explanation) terms(q *query, o *Offer) {
+	for i, points := range q.points(o) {
+		t := ScoreTerm{
+			Term: termNames[i].name, Name: codes.Text{Zh: termNames[i].zh, En: termNames[i].en},
+			Points: int(points), Most: int(q.rules.compiled.weights[i]),
+		}
+		q.place(&t, i, o)
+		e.Terms = append(e.Terms, t)
+		e.Score += t.Points
+	}
+}
+
+// judged lists every condition of a pair, nothing withheld: it never leaves this package as it is.
+func (q *query) judged(o *Offer) []ClauseResult {
+	list := q.implicit(o)
+	for i := range o.clauses {
+		list = append(list, q.explicit(&o.clauses[i], o.Terms.Eligibility[i], o))
+	}
+	return list
+}
+
+// shown is what may be seen of the conditions. Those that are not public to this pair become one line at the end, without field,
+// bound or value, and so does how much capacity is left, which every offer has: that there is such a line tells nothing. It says
+// "failed" only where nothing else failed, because then the refusal itself says it; beside a public failure it is left out, since
+// whether private conditions would hold is nothing one may find out by failing elsewhere.
+func shown(judged []ClauseResult) (list []ClauseResult, eligible bool) {
+	eligible = !slices.ContainsFunc(judged, func(c ClauseResult) bool { return !c.Passed })
+	failed := false
+	for _, c := range judged {
+		if c.seen(eligible) {
+			list = append(list, c)
+			failed = failed || !c.Passed
+		}
+	}
+	if !failed {
+		list = append(list, ClauseResult{
+			Field: Withheld, Name: fieldNames[Withheld], Bound: Withheld, Value: Withheld, Passed: eligible, Visibility: events.VisiblePrivate,
+		})
+	}
+	return list, eligible
+}
+
+// seen says whether a condition is public to a pair.
+func (c *ClauseResult) seen(eligible bool) bool {
+	return c.Visibility == events.VisiblePublic || c.Visibility == events.VisibleMatched && eligible
 }
 
 // implicit lists the conditions that every offer has.

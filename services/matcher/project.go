@@ -20,11 +20,18 @@ func indexes(doc []byte) ([]store.Index, error) {
 		Offers     []struct{} `json:"offers"`
 		CreatedAt  time.Time  `json:"created_at"`
 		UpdatedAt  time.Time  `json:"updated_at"`
+		Leads      *struct {
+			Offer string `json:"offer"`
+			Party string `json:"party"`
+		} `json:"leads"`
 	}
 	if err := events.Unmarshal(doc, &m); err != nil {
 		return nil, fmt.Errorf("matcher: document: %w", err)
 	}
 	list := []store.Index{store.SortTime("created", m.CreatedAt), store.SortTime("updated", m.UpdatedAt)}
+	if m.Leads != nil {
+		return append(list, store.Index{Name: "offer", Value: m.Leads.Offer}, store.Index{Name: "party", Value: m.Leads.Party}), nil
+	}
 	for _, x := range []store.Index{
 		{Name: "enterprise", Value: m.Enterprise},
 		{Name: "region", Value: m.Region},

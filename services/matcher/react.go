@@ -56,6 +56,7 @@ type Reactor struct {
 	latest    time.Time // newest time of an event: the reactor has no other clock
 	caughtUp  bool
 	queue     []string // demands that may be unanswered
+	tending   tending
 }
 
 type ledgerOf struct {
@@ -74,6 +75,7 @@ func NewReactor(index Index, rules *RuleSets, limits Limits) *Reactor {
 	return &Reactor{
 		index: index, rules: rules, limits: limits,
 		bonds: make(map[string]*Demand), answered: make(map[string]uint64), suspended: make(map[string]bool), read: make(map[ledgerOf]uint64),
+		tending: newTending(),
 	}
 }
 
@@ -136,6 +138,7 @@ func (r *Reactor) CaughtUp() {
 		return true
 	})
 	slices.Sort(r.queue)
+	r.tendHistory()
 }
 
 // Pending gives commands for at most limit demands that nobody has been asked about, as of now. None: there is nothing left.
@@ -163,12 +166,13 @@ func (r *Reactor) Pending(now time.Time, limit int) []*step.Command {
 
 // Return gives back a command that surely was not done (overloaded); Pending will make another for that demand under the same id.
 func (r *Reactor) Return(c *step.Command) {
-	asked, ok := c.Data.(*events.Recommendation)
-	if !ok {
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	asked, ok := c.Data.(*events.Recommendation)
+	if !ok || asked.Refresh != nil {
+		r.tending.forget(c, true)
+		return
+	}
 	d, open := r.index.DemandStanding(asked.Demand)
 	if open && r.answered[asked.Demand] == asked.DemandVersion && d.TermsVersion == asked.DemandVersion {
 		r.answered[asked.Demand] = asked.DemandVersion - 1
@@ -230,10 +234,18 @@ func (r *Reactor) apply(context string, e *step.Applied) error {
 	case "bond":
 		return r.applyBond(e)
 	case "offer":
-		return r.applyOffer(e)
+		before, _ := r.index.OfferStanding(e.Subject)
+		if err := r.applyOffer(e); err != nil {
+			return err
+		}
+		r.offerChanged(e, before)
 	case "party":
 		r.applyParty(e)
 	case Context:
+		if found, ok := e.Data.(*events.LeadsFound); ok {
+			r.tending.leadsFound(found, r.caughtUp)
+			return nil
+		}
 		recommended, ok := e.Data.(*events.Recommendation)
 		if !ok {
 			return ErrPayload
@@ -242,6 +254,7 @@ func (r *Reactor) apply(context string, e *step.Applied) error {
 			return nil // of a closed demand, most likely; at worst a second command for it, which the match context ignores
 		}
 		r.answered[e.Subject] = max(r.answered[e.Subject], recommended.DemandVersion)
+		r.tending.recommended(recommended)
 	}
 	return nil
 }
@@ -276,6 +289,7 @@ func (r *Reactor) applyDemand(e *step.Applied) error {
 	case events.TypeDemandWithdrawn, events.TypeDemandExpired, events.TypeDemandFulfilled:
 		r.index.RemoveDemand(e.Subject)
 		delete(r.answered, e.Subject)
+		delete(r.tending.records, e.Subject)
 		return nil
 	}
 	switch f := e.Data.(type) {
@@ -369,10 +383,15 @@ func (r *Reactor) applyParty(e *step.Applied) {
 		s, _ := r.index.OfferStanding(id)
 		s.Suspended = r.suspended[e.Subject]
 		r.index.StandOffer(id, s)
+		if s.Suspended {
+			r.tending.fell(id)
+		} else {
+			r.tending.stirred[id] = struct{}{}
+		}
 	}
 }
 
-// recordedPositionsMax is the contract's bound. Positions are in the order demand, offer, party: what is cut off matters least.
+// recordedPositionsMax is the contract's bound.
 const recordedPositionsMax = 64
 
 // recommend ranks the offers for a demand and words the command that records it. The id derives from the demand and its version:
@@ -383,7 +402,7 @@ func (r *Reactor) recommend(d *Demand, asOf time.Time, positions []string) *step
 	recommendation := &events.Recommendation{
 		Demand: d.ID, DemandVersion: d.TermsVersion, Enterprise: d.Enterprise, Region: d.Region, Industry: d.Industry, Stage: d.Facts.Stage,
 		Amount: d.Terms.Amount, Offers: make([]events.RankedOffer, len(ranked)), Eligible: eligible,
-		RuleSet: r.rules.At(day).ID, AsOf: day, Positions: positions[:min(len(positions), recordedPositionsMax)],
+		RuleSet: r.rules.At(day).ID, AsOf: day, Positions: recorded(positions),
 	}
 	if len(d.instruments) > 0 {
 		recommendation.Instrument = d.instruments[0]

@@ -75,7 +75,7 @@ func ids(c *step.Command) []string {
 
 func (f *feed) ranking(demand string) []string {
 	f.t.Helper()
-	m, err := f.service.Match(demand, f.at)
+	m, err := f.service.Match(demand, RecommendedMax, f.at)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestReactorFollowsTheLedgers(t *testing.T) {
 	if f.service.OpenDemands() != 0 || f.service.Offers() != 0 || len(f.service.answered) != 0 {
 		t.Errorf("something is left of what is over: %d demands, %d offers, %v", f.service.OpenDemands(), f.service.Offers(), f.service.answered)
 	}
-	if _, err := f.service.Match("d", f.at); !events.ErrNotFound.Is(err) {
+	if _, err := f.service.Match("d", RecommendedMax, f.at); !events.ErrNotFound.Is(err) {
 		t.Errorf("match of a closed demand: %v", err)
 	}
 	if _, err := f.service.Explain("d", "a", f.at); !events.ErrNotFound.Is(err) {
@@ -283,8 +283,8 @@ func TestRestartIsNoDifference(t *testing.T) {
 			t.Fatalf("restarted at %v with %d demands and %d offers", restarted.Positions(), restarted.OpenDemands(), restarted.Offers())
 		}
 		for _, id := range openDemands(f.service) {
-			a, errA := f.service.Match(id, f.at)
-			b, errB := restarted.Match(id, f.at)
+			a, errA := f.service.Match(id, RecommendedMax, f.at)
+			b, errB := restarted.Match(id, RecommendedMax, f.at)
 			if errA != nil || errB != nil || encode(t, a) != encode(t, b) {
 				t.Fatalf("%s: %s\nrestarted: %s", id, encode(t, a), encode(t, b))
 			}
@@ -370,7 +370,8 @@ func TestNothingFits(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := c.Data.(*events.Recommendation)
-	if len(r.Positions) != recordedPositionsMax || r.Positions[0] != "demand.0:1" {
+	// A refresh begins behind what had been read of offers and parties: of those nothing may be cut off for the sake of demands.
+	if len(r.Positions) != recordedPositionsMax || r.Positions[0] != "party.0:1" {
 		t.Errorf("%d positions, first %s", len(r.Positions), r.Positions[0])
 	}
 	for _, data := range []any{r, decided[0].Data} {
@@ -387,7 +388,7 @@ func TestServiceAnswers(t *testing.T) {
 	f.give(events.TypeOfferPublished, "b", paused)
 	f.give(events.TypeOfferPaused, "b", &events.Reason{})
 	f.give(events.TypeDemandPublished, "d", plainDemand("d"))
-	m, err := f.service.Match("d", f.at)
+	m, err := f.service.Match("d", RecommendedMax, f.at)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,7 @@ var fieldNames = map[string]codes.Text{
 	"ticket_min":          {Zh: "单户下限", En: "smallest ticket"},
 	"ticket_max":          {Zh: "单户上限", En: "largest ticket"},
 	"capacity":            {Zh: "剩余额度", En: "capacity left"},
+	Withheld:              {Zh: "不公开的条件（含剩余额度）", En: "private conditions (with the capacity left)"},
 	"term":                {Zh: "期限（月）", En: "term (months)"},
 	"price":               {Zh: "价格（0.01%）", En: "price (0.01 %)"},
 	events.FieldRegion:    {Zh: "地区", En: "region"},
@@ -51,9 +52,8 @@ var opSigns = map[string]string{
 }
 
 var (
-	withheldText = codes.Text{Zh: "不公开", En: "withheld"}
-	unknownText  = codes.Text{Zh: "未知", En: "unknown"}
-	noneText     = codes.Text{Zh: "无", En: "none"}
+	unknownText = codes.Text{Zh: "未知", En: "unknown"}
+	noneText    = codes.Text{Zh: "无", En: "none"}
 )
 
 // in chooses a language: English when asked for by name, else Chinese.
@@ -116,8 +116,8 @@ func (e *Explanation) Text(lang string) string {
 		if !c.Passed {
 			mark = "✗"
 		}
-		if c.Bound == Withheld && c.Visibility != events.VisiblePublic {
-			line("  %s %s：%s", "  %s %s: %s", mark, in(lang, c.Name), in(lang, withheldText))
+		if c.Field == Withheld {
+			line("  %s %s", "  %s %s", mark, in(lang, c.Name))
 			continue
 		}
 		node := ""

@@ -22,7 +22,7 @@ const (
 	TypesMax        = 16                     // type filters of one stream
 	CursorBytesMax  = 512                    // Last-Event-ID
 	MatchLimit      = 20                     // recommendations when the request names no limit
-	MatchLimitMax   = 100                    // recommendations of one request
+	MatchLimitMax   = 200                    // recommendations of one request
 	MatchMax        = 5 * time.Second        // one ranking or explanation
 	openGrace       = 100 * time.Millisecond // a stream that is refused at once gets its HTTP status; then the headers go out
 	reconnectMillis = 2000                   // what clients are told to wait before they connect again

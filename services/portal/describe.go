@@ -7,25 +7,70 @@ import (
 
 // What the API reference says of the portal's routes.
 
-var refusesRanking = []events.ProblemKind{events.ErrID, events.ErrNotFound, events.ErrState, events.ErrStale}
+var refusesRanking = []events.ProblemKind{events.ErrID, events.ErrNotFound, events.ErrState, events.ErrStale, events.ErrEpoch, events.ErrTooMany}
 
 var matchDoc = webapi.Doc{
 	ID: "recommendations", Summary: webapi.Text{ZH: "撮合推荐", EN: "Recommendations"},
 	About: webapi.Text{ZH: "按当前的全部有效供给重新排序，列出最合适的若干项及理由；recorded 为账本中的推荐。排序不是信用评分。",
 		EN: "A fresh ranking over all live offers, the best ones with their reasons; recorded is the recommendation in the ledger. The score orders matches; it is not a credit score."},
 	Query: []webapi.Param{
-		{Name: "limit", About: webapi.Text{ZH: "至多几项，缺省 20", EN: "how many at most, 20 when not given"}, Type: "integer", Min: 1, Max: MatchLimitMax, Example: "20"},
-		webapi.LangQuery, webapi.PositionQuery,
+		limitQuery, epochQuery, webapi.LangQuery, webapi.PositionQuery,
 	},
-	Headers: webapi.ReadHeaders(), Answers: webapi.ReadAnswers(webapi.Text{ZH: "排序", EN: "the ranking"}, nil), Refuses: refusesRanking,
+	Headers: webapi.AskHeaders(), Answers: webapi.ReadAnswers(webapi.Text{ZH: "排序", EN: "the ranking"}, nil), Refuses: refusesRanking,
 }
 
 var explainDoc = webapi.Doc{
 	ID: "explain", Summary: webapi.Text{ZH: "说明一项供给为何合适或不合适", EN: "Explain one offer"},
 	About:   webapi.Text{ZH: "逐条给出准入条件是否满足，以及构成得分的各项整数。", EN: "Clause by clause whether it holds, and the integer terms whose sum is the score."},
-	Query:   []webapi.Param{webapi.LangQuery, webapi.PositionQuery},
+	Query:   []webapi.Param{epochQuery, webapi.LangQuery, webapi.PositionQuery},
 	Path:    []webapi.Param{{Name: "offer", About: webapi.Text{ZH: "资金供给编号", EN: "id of the offer"}, Example: "offer-1"}},
-	Headers: webapi.ReadHeaders(), Answers: webapi.ReadAnswers(webapi.Text{ZH: "说明", EN: "the explanation"}, nil), Refuses: refusesRanking,
+	Headers: webapi.AskHeaders(), Answers: webapi.ReadAnswers(webapi.Text{ZH: "说明", EN: "the explanation"}, nil), Refuses: refusesRanking,
+}
+
+var (
+	limitQuery = webapi.Param{Name: "limit", About: webapi.Text{ZH: "至多几项，缺省 20", EN: "how many at most, 20 when not given"}, Type: "integer", Min: 1, Max: MatchLimitMax, Example: "20"}
+	epochQuery = webapi.Param{Name: "epoch", About: webapi.Text{ZH: "所持位置所属的账本世代，取自先前应答的 epoch；与现在的不同则拒绝", EN: "the epoch of an earlier answer, to which the positions held belong; refused when it is another"}, Example: "9f86d081884c7d65"}
+)
+
+var nearMissesDoc = webapi.Doc{
+	ID: "near_misses", Summary: webapi.Text{ZH: "差一步的产品", EN: "Near-misses"},
+	About: webapi.Text{ZH: "只差一项公开条件的产品，最近的在前，以及能补上这一步的最小改变；照此改变即符合。不公开的条件不在其中。",
+		EN: "Offers that fail one public condition alone, nearest first, each with the smallest change that mends it; changed so, it matches. Private conditions are not among them."},
+	Query:   []webapi.Param{limitQuery, epochQuery, webapi.LangQuery, webapi.PositionQuery},
+	Headers: webapi.AskHeaders(), Answers: webapi.ReadAnswers(webapi.Text{ZH: "差一步的产品", EN: "the near-misses"}, nil), Refuses: refusesRanking,
+}
+
+var leadsDoc = webapi.Doc{
+	ID: "leads", Tag: "offers", Summary: webapi.Text{ZH: "商机", EN: "Leads"},
+	About: webapi.Text{ZH: "与该产品最匹配的未结需求及理由，不含不公开的需求。运营方和产品所属机构可以查询。",
+		EN: "The open demands that the offer fits best, with their reasons, without those that keep to themselves. For the operator and the offer's own party."},
+	Query:   []webapi.Param{limitQuery, epochQuery, webapi.LangQuery, webapi.PositionQuery},
+	Headers: webapi.AskHeaders(), Answers: webapi.ReadAnswers(webapi.Text{ZH: "商机", EN: "the leads"}, nil), Refuses: refusesRanking,
+}
+
+var draftDoc = webapi.Doc{
+	ID: "draft", Tag: "demands", Summary: webapi.Text{ZH: "试撮合", EN: "Try a demand that is not published"},
+	About: webapi.Text{ZH: "内容与发布需求的命令相同。只按公开条件判断，给出最合适的产品、各步可多得多少产品，以及哪项条件去掉了多少；只留下一个计数。",
+		EN: "The content is that of the command that publishes a demand. Judged by public conditions only: the best offers, how many more each step opens, and which condition took how many away. Only a count is kept."},
+	Query:   []webapi.Param{limitQuery, webapi.LangQuery},
+	Headers: webapi.AskHeaders()[2:],
+	Body:    []webapi.Body{{ContentType: "application/json", Command: events.TypePublishDemand}},
+	Answers: []webapi.Answer{{Status: 200, About: webapi.Text{ZH: "试撮合结果", EN: "what it would find"}, ContentType: "application/json"}},
+	Refuses: append([]events.ProblemKind{events.ErrTooMany}, draftRefusals...),
+}
+
+// draftRefusals are the refusals of a publication that a draft meets too.
+var draftRefusals = []events.ProblemKind{
+	events.ErrTooLarge, events.ErrSchema, events.ErrID, events.ErrNotFound, events.ErrState, events.ErrRange, events.ErrMoney, events.ErrCurrency, events.ErrCode,
+	events.ErrRegion, events.ErrIndustry, events.ErrValidity,
+}
+
+var blockedDoc = webapi.Doc{
+	ID: "blocked", Tag: "insight", Summary: webapi.Text{ZH: "哪项条件挡住了多少需求", EN: "Which condition blocks how many demands"},
+	About: webapi.Text{ZH: "对没有任何合适产品的未结需求，按省份和行业门类统计：去掉哪一项条件就能匹配。少于 5 的格并入合计；不公开的条件只计总数。",
+		EN: "Of open demands that no offer fits, by province and industry section: which condition alone stands between. Cells below 5 go into the rest; private conditions are counted in total only."},
+	Query:   []webapi.Param{{Name: "region", About: webapi.Text{ZH: "只看此省份", EN: "only this province"}, Example: "440000"}},
+	Answers: []webapi.Answer{{Status: 200, About: webapi.Text{ZH: "统计", EN: "the counts"}, ContentType: "application/json"}}, Refuses: []events.ProblemKind{events.ErrRegion},
 }
 
 var stackDoc = webapi.Doc{

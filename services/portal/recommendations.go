@@ -7,17 +7,38 @@ import (
 	"strconv"
 
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 	"github.com/jieli-bus/jieli/services/internal/chassis/webapi"
 )
 
-// Matcher answers what fits a demand. Its errors are *events.Problem where the asker is at fault; its answers are JSON values.
+// Questions about matching.
+const (
+	AskMatch      = "match"       // the best offers for a demand or bond
+	AskExplain    = "explain"     // one offer held against it
+	AskNearMisses = "near-misses" // the offers that one step parts from it
+	AskStack      = "stack"       // the offers that together cover a demand
+	AskLeads      = "leads"       // the best demands for an offer
+	AskDraft      = "draft"       // the best offers for a demand that is not published
+	AskBlocked    = "blocked"     // which conditions block how many demands
+)
+
+// Question is one of them.
+type Question struct {
+	Ask    string
+	Actor  step.Actor // who asks; of AskBlocked nobody in particular
+	ID     string     // of the demand or bond; of the offer for AskLeads
+	Offer  string     // for AskExplain
+	Limit  int        // places, 1 to MatchLimitMax
+	Lang   string     // zh or en, of sentences
+	Epoch  string     // of the positions the asker holds; "" for none
+	Draft  []byte     // for AskDraft: the payload of a command that publishes a demand
+	Region string     // for AskBlocked: a province; "" for the country
+}
+
+// Matcher answers questions about matching as things are now. Its errors are *events.Problem where the asker is at fault; its
+// answers are JSON values.
 type Matcher interface {
-	// Match ranks the best limit (1 to MatchLimitMax) offers for the demand or bond as it is now, worded in lang (zh or en).
-	Match(ctx context.Context, demandID string, limit int, lang string) (any, error)
-	// Explain holds one offer against the demand, clause by clause and term by term.
-	Explain(ctx context.Context, demandID, offerID string) (any, error)
-	// Stack finds the offers that together cover the demand best.
-	Stack(ctx context.Context, demandID string) (any, error)
+	Ask(ctx context.Context, q Question) (any, error)
 }
 
 // Recommendations are the routes over a Matcher.
@@ -27,42 +48,62 @@ func Recommendations(m Matcher) []webapi.Route {
 		path, reads := on[0], on[1]
 		one := "GET /v1/" + path + "/{id}"
 		routes = append(routes,
-			webapi.Route{Pattern: one + "/recommendations", Reads: reads, Doc: doc(&matchDoc, path), Handle: func(w http.ResponseWriter, r *http.Request) error {
-				id, err := pathID(r, "id")
-				if err != nil {
-					return err
-				}
-				limit, lang, err := matchQuery(r)
-				if err != nil {
-					return err
-				}
-				ctx, cancel := context.WithTimeout(r.Context(), MatchMax)
-				defer cancel()
-				return reply(w, r, ctx)(m.Match(ctx, id, limit, lang))
-			}},
-			webapi.Route{Pattern: one + "/explain/{offer}", Reads: reads, Doc: doc(&explainDoc, path), Handle: func(w http.ResponseWriter, r *http.Request) error {
-				id, err := pathID(r, "id")
-				if err != nil {
-					return err
-				}
-				offer, err := pathID(r, "offer")
-				if err != nil {
-					return err
-				}
-				ctx, cancel := context.WithTimeout(r.Context(), MatchMax)
-				defer cancel()
-				return reply(w, r, ctx)(m.Explain(ctx, id, offer))
-			}})
+			webapi.Route{Pattern: one + "/recommendations", Reads: reads, Doc: doc(&matchDoc, path), Handle: asks(m, AskMatch)},
+			webapi.Route{Pattern: one + "/explain/{offer}", Reads: reads, Doc: doc(&explainDoc, path), Handle: asks(m, AskExplain)},
+			webapi.Route{Pattern: one + "/near-misses", Reads: reads, Doc: doc(&nearMissesDoc, path), Handle: asks(m, AskNearMisses)})
 	}
-	return append(routes, webapi.Route{Pattern: "GET /v1/demands/{id}/stack", Reads: "demand", Doc: doc(&stackDoc, "demands"), Handle: func(w http.ResponseWriter, r *http.Request) error {
-		id, err := pathID(r, "id")
+	return append(routes,
+		webapi.Route{Pattern: "GET /v1/demands/{id}/stack", Reads: "demand", Doc: doc(&stackDoc, "demands"), Handle: asks(m, AskStack)},
+		webapi.Route{Pattern: "GET /v1/offers/{id}/leads", Reads: "offer", Parties: true, Doc: &leadsDoc, Handle: asks(m, AskLeads)},
+		webapi.Route{Pattern: "POST /v1/match", Doc: &draftDoc, Handle: asks(m, AskDraft)},
+		webapi.Route{Pattern: "GET /v1/insight/blocked", Departments: true, Doc: &blockedDoc, Handle: asks(m, AskBlocked)})
+}
+
+// asks is the handler of one question.
+func asks(m Matcher, ask string) func(w http.ResponseWriter, r *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		q, err := question(r, ask)
 		if err != nil {
 			return err
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), MatchMax)
 		defer cancel()
-		return reply(w, r, ctx)(m.Stack(ctx, id))
-	}})
+		v, err := m.Ask(ctx, q)
+		if err == nil && ask == AskDraft {
+			return webapi.WriteJSON(w, http.StatusOK, v)
+		}
+		return reply(w, r, ctx)(v, err)
+	}
+}
+
+func question(r *http.Request, ask string) (q Question, err error) {
+	q.Ask = ask
+	if ask != AskBlocked {
+		if q.Actor, err = webapi.Asker(r); err != nil {
+			return q, err
+		}
+	}
+	switch ask {
+	case AskBlocked:
+	case AskDraft:
+		if q.Draft, err = webapi.ReadJSON(r); err != nil {
+			return q, err
+		}
+	default:
+		if q.ID, err = pathID(r, "id"); err != nil {
+			return q, err
+		}
+	}
+	if ask == AskExplain {
+		if q.Offer, err = pathID(r, "offer"); err != nil {
+			return q, err
+		}
+	}
+	if q.Limit, q.Lang, err = matchQuery(r); err != nil {
+		return q, err
+	}
+	q.Epoch, q.Region = r.URL.Query().Get("epoch"), r.URL.Query().Get("region")
+	return q, nil
 }
 
 // reply answers with a value, or says that it took too long.

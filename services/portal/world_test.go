@@ -120,14 +120,9 @@ type match struct {
 	err   error
 }
 
-func (m *match) Match(_ context.Context, demand string, limit int, lang string) (any, error) {
-	m.asked = fmt.Sprintf("match %s %d %s", demand, limit, lang)
-	return map[string]any{"demand": demand, "offers": []string{}}, m.err
-}
-
-func (m *match) Explain(_ context.Context, demand, offer string) (any, error) {
-	m.asked = fmt.Sprintf("explain %s %s", demand, offer)
-	return map[string]any{"score": 42}, m.err
+func (m *match) Ask(_ context.Context, q portal.Question) (any, error) {
+	m.asked = fmt.Sprintf("%s %s %s%s %d %s", q.Ask, q.Actor, q.ID, q.Offer, q.Limit, q.Lang)
+	return map[string]any{"demand": q.ID, "offers": []string{}}, m.err
 }
 
 func (m *match) Stack(_ context.Context, demand string) (any, error) {

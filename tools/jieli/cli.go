@@ -112,7 +112,7 @@ func (c *cli) root() *cobra.Command {
 		c.codesCommand(),
 		c.publishCommand(),
 		c.subCommand(),
-		c.matchCommand(),
+		c.matchCommand(), c.nearMissesCommand(), c.leadsCommand(),
 		c.policyCommand(),
 		c.explainCommand(),
 		c.stackCommand(),

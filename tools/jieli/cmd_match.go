@@ -21,6 +21,7 @@ type recommendations struct {
 	RuleSet  string        `json:"rule_set"`
 	Eligible int           `json:"eligible"`
 	Offers   []recommended `json:"offers"`
+	Removed  []removed     `json:"removed"`
 }
 
 type recommended struct {
@@ -34,34 +35,29 @@ type recommended struct {
 }
 
 func (c *cli) matchCommand() *cobra.Command {
-	limit := 10
+	limit, file := 10, ""
 	cmd := &cobra.Command{
-		Use:     "match DEMAND_ID",
-		Short:   c.t("为一个需求推荐产品", "Rank the offers for a demand"),
-		Example: "  jieli match sample-demand-000001",
-		Args:    c.args(1, 1),
+		Use:   "match DEMAND_ID | -f FILE",
+		Short: c.t("为一个需求或未发布的草稿推荐产品", "Rank the offers for a demand, or for a draft that is not published"),
+		Long: c.t("-f 给出未发布的需求草稿（内容同发布需求的命令）：只按公开条件判断，不留存，并列出改变金额、期限、价格或担保可多得多少产品。",
+			"-f names a draft (the content of the command that publishes a demand): it is judged by public conditions, nothing is stored, and how many more offers a change of amount, term, price or security opens is listed."),
+		Example: "  jieli match sample-demand-000001\n  jieli match -f draft.json",
+		Args:    c.args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if limit < 1 || limit > 20 {
-				return usage("--limit 须在 1 至 20 之间", "--limit is within 1 and 20")
+			if (file == "") == (len(args) == 0) {
+				return usage("须给出需求编号或用 -f 指定草稿", "name a demand, or a draft with -f")
 			}
-			cl, err := c.connect(1)
-			if err != nil {
-				return err
+			if file != "" {
+				if limit < 1 || limit > 200 {
+					return usage("--limit 须在 1 至 200 之间", "--limit is within 1 and 200")
+				}
+				return c.matchDraft(cmd.Context(), file, limit)
 			}
-			defer cl.Close()
-			var raw json.RawMessage
-			path := fmt.Sprintf("/v1/demands/%s/recommendations?limit=%d&lang=%s", url.PathEscape(args[0]), limit, c.lang)
-			if err := cl.Get(cmd.Context(), path, "", &raw); err != nil {
-				return err
-			}
-			var r recommendations
-			if err := json.Unmarshal(raw, &r); err != nil {
-				return err
-			}
-			return c.emit(raw, func() { c.drawMatch(r) })
+			return ask(c, cmd, fmt.Sprintf("/v1/demands/%s/recommendations", url.PathEscape(args[0])), limit, c.drawMatch)
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", limit, c.t("最多列出的产品数", "offers to show at most"))
+	c.limitFlag(cmd, &limit)
+	cmd.Flags().StringVarP(&file, "file", "f", "", c.t("草稿文件，- 为标准输入", "file with a draft, - for standard input"))
 	return cmd
 }
 
@@ -75,18 +71,14 @@ func (c *cli) drawMatch(r recommendations) {
 		t.write(c.out)
 		fmt.Fprintf(c.out, c.t("逐条解释：jieli explain %s %s\n", "Clause by clause: jieli explain %s %s\n"), r.Demand, r.Offers[0].Offer)
 	}
+	c.drawRemoved(r.Removed)
 	fmt.Fprintf(c.out, c.t("规则 %s，截至 %s。匹配度只用于撮合排序，不是信用评分。\n", "Rules %s as of %s. The score orders matches only; it is not a credit score.\n"), r.RuleSet, instant(r.AsOf))
 }
 
 // instant writes a time as people in China read it.
 func instant(t time.Time) string { return t.In(events.Beijing).Format("2006-01-02 15:04") }
 
-func partyName(o recommended) string {
-	if o.PartyName != "" {
-		return o.PartyName
-	}
-	return o.Party
-}
+func partyName(o recommended) string { return orElse(o.PartyName, o.Party) }
 
 // instrument is the name of an instrument, its code when the list does not have it.
 func (c *cli) instrument(code string) string {
@@ -174,6 +166,10 @@ func (c *cli) drawExplanation(e explanation) {
 		result := "✓"
 		if !clause.Passed {
 			result = "✗"
+		}
+		if clause.Field == "private" { // it stands for all of them
+			t.add(c.name(clause.Name, clause.Field), "", "", result, c.visibility(clause.Visibility))
+			continue
 		}
 		bound := strings.TrimSpace(signs[clause.Op] + " " + c.bound(clause.Bound))
 		if clause.NodeName != "" {

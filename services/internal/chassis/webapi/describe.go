@@ -116,6 +116,9 @@ var (
 // ReadHeaders are the headers that a route with Reads takes.
 func ReadHeaders() []Param { return slices.Clone(readHeaders) }
 
+// AskHeaders are the headers of a question that somebody in particular asks.
+func AskHeaders() []Param { return append(ReadHeaders(), actorHeader) }
+
 // ReadAnswers are the answers of a route whose handler uses WriteRead.
 func ReadAnswers(about Text, value any) []Answer {
 	return []Answer{

@@ -331,7 +331,7 @@ func (f *frame) write(w *response, p *events.Problem) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	switch p.Status {
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		h.Set("Retry-After", seconds(retryAfter))
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="jieli"`)

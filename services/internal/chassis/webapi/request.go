@@ -86,6 +86,18 @@ func actorOf(h http.Header, principal string) (step.Actor, error) {
 	return actor, nil
 }
 
+// Asker reads who asks a question: the operator, on behalf of whom the header Jieli-Actor names, or a party for itself.
+func Asker(r *http.Request) (step.Actor, error) {
+	principal := Principal(r.Context())
+	if _, party := step.Actor(principal).Party(); principal != OperatorPrincipal && !party {
+		return "", events.ErrForbidden.Refuse("", "部门不得提出此问题", "this question is not for departments")
+	}
+	return actorOf(r.Header, principal)
+}
+
+// ReadJSON reads the whole body of a JSON request, nil where it is empty.
+func ReadJSON(r *http.Request) ([]byte, error) { return readBody(r) }
+
 // expectedVersion reads If-Match: one strong tag that this face gave, or * for any. "" when there is none; an amendment, which
 // replaces what somebody has read, must have one.
 func expectedVersion(h http.Header, amendment bool) (string, error) {
