@@ -30,7 +30,7 @@ func TestExitCodesAndLanguages(t *testing.T) {
 		{[]string{"match", "x"}, 1, "对象不存在：没有编号为 x 的需求（there is no such thing: there is no demand x）"},
 		{[]string{"match", "x", "--lang", "en"}, 1, "error: there is no such thing: there is no demand x (对象不存在"},
 		{[]string{"match", "x"}, 1, "怎么办："},
-		{[]string{"match"}, 2, "参数个数不对"},
+		{[]string{"match"}, 2, "需求编号"},
 		{[]string{"match", "x", "--limit", "0"}, 2, "--limit"},
 		{[]string{"nothing"}, 2, `没有命令 "nothing"`},
 		{[]string{"codes", "nothing"}, 2, `没有命令 "nothing"`},
