@@ -98,7 +98,7 @@ func firstLine(s *system) {
 		t.Errorf("a contact is in the read model: %s", doc)
 	}
 	s.verify()
-	if _, header, doc := s.call("GET", "/v1/recommendations/demand-1", nil); header.Get("ETag") != `"1"` {
+	if _, header, doc := s.call("GET", "/v1/recommendations/first-demand", nil); header.Get("ETag") != `"1"` {
 		t.Errorf("version %s, want exactly one recommendation for the demand: %s", header.Get("ETag"), doc)
 	}
 }
