@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+
+	"net/http"
 	"strings"
 	"testing"
 
@@ -39,7 +41,6 @@ func TestBondGreenChannel(t *testing.T) {
 
 func bondGreenChannel(s *system) {
 	t := s.t
-	from := s.core().info(events.EventsStream("match")).LastSeq
 	issuer, body := enterprise(60)
 	s.do("POST", "/v1/enterprises", body)
 	s.do("POST", "/v1/enterprises/"+issuer+"/profile", map[string]any{"fiscal_year": 2025, "employees": 400, "patents": 29, "software_copyrights": 12})
@@ -79,17 +80,17 @@ func bondGreenChannel(s *system) {
 	}
 
 	// The matcher finds the one underwriter who takes an issue of that size.
-	recommended := s.core().behind(events.EventsStream("match"), from, 1)
+	var recorded events.Recommendation
+	await(t, "the recommendation", func() bool {
+		status, _, b := s.call("GET", "/v1/recommendations/"+id, nil)
+		return status == http.StatusOK && json.Unmarshal(b, &recorded) == nil
+	})
 	var ranked struct {
 		Offers []struct {
 			Offer string `json:"offer"`
 		} `json:"offers"`
 	}
 	s.get(path+"/recommendations", "", &ranked)
-	var recorded events.Recommendation
-	if err := json.Unmarshal(recommended[0].Data(), &recorded); err != nil {
-		t.Fatal(err)
-	}
 	if len(ranked.Offers) != 1 || ranked.Offers[0].Offer != "uw-large" || recorded.Demand != id || len(recorded.Offers) != 1 || recorded.Offers[0].Party != "p-uw" {
 		t.Fatalf("%+v, recorded %+v", ranked, recorded)
 	}
