@@ -131,6 +131,8 @@ func (s *System) connect(ctx context.Context, name, user, password string) (*nat
 	counters := &bus.ConnCounters{}
 	conn, err := s.dial(ctx, name, user, password, counters)
 	if err == nil {
+		s.ending.Lock() // views are opened side by side
+		defer s.ending.Unlock()
 		s.connections[name] = connection{counters, conn.IsConnected}
 	}
 	return conn, err

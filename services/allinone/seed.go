@@ -89,7 +89,11 @@ func (s *System) giveAll(ctx context.Context, list []*step.Command) error {
 		wait.Add(1)
 		go func() {
 			defer wait.Done()
-			if _, err := s.sender.Internal(ctx, c); err != nil {
+			_, err := s.sender.Internal(ctx, c)
+			for err != nil && (events.ErrUnavailable.Is(err) || events.ErrUnknown.Is(err)) && ctx.Err() == nil { // a busy machine: the start has its own end
+				_, err = s.sender.Internal(ctx, c)
+			}
+			if err != nil {
 				failed <- fmt.Errorf("%s of %s: %w", c.Type, c.Subject, err)
 			}
 		}()

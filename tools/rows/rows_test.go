@@ -151,7 +151,7 @@ func TestJSONLines(t *testing.T) {
 		line int
 	}{
 		{Enterprise, "", 1}, {Party, "", 3}, {"", "malformed", 4}, {Profile, "", 5}, {Profile, "id", 6}, {"", "code", 7},
-		{"", "malformed", 8}, {"", "malformed", 9}, {"", "encoding", 10}, {"", "too-large", 11}, {Demand, "", 12},
+		{"", "malformed", 8}, {"", "schema", 9}, {"", "encoding", 10}, {"", "too-large", 11}, {Demand, "", 12},
 	}
 	got := all(t, s)
 	if len(got) != len(want) {

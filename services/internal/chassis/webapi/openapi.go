@@ -141,7 +141,10 @@ func param(in string, p Param) *huma.Param {
 	}
 	if p.Type == "integer" {
 		low, high := float64(p.Min), float64(p.Max)
-		s.Minimum, s.Maximum = &low, &high
+		s.Minimum = &low
+		if high > 0 { // else it has no upper bound
+			s.Maximum = &high
+		}
 	}
 	out := &huma.Param{Name: p.Name, In: in, Description: p.About.String(), Required: p.Required, Schema: s}
 	if p.Example != "" {
