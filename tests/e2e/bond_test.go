@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-
 	"net/http"
 	"strings"
 	"testing"
