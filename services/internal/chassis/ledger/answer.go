@@ -109,9 +109,7 @@ func (g *group) answerRepeats() {
 		return
 	}
 	p, repeats := g.p, g.repeats
-	p.answers.Add(1)
-	go func() {
-		defer p.answers.Done()
+	p.aside(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), forwardTimeout)
 		defer cancel()
 		for i := range repeats {
@@ -126,7 +124,7 @@ func (g *group) answerRepeats() {
 			}
 			r.answer(body)
 		}
-	}()
+	})
 }
 
 // first reads the outcome of a command from its commit.

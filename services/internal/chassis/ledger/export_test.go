@@ -22,15 +22,19 @@ func (f *fold) Remembered() int { return len(f.outcomes.refs) }
 
 // Restore is restore without progress.
 func Restore(ctx context.Context, log Log, created time.Time, machine step.Machine, partition int, dir string) (f *Fold, ignored, err error) {
-	return restore(ctx, log, created, machine, partition, dir, nil)
+	return restore(ctx, log, created, machine, partition, fileSnapshot(dir), nil)
 }
 
 // WriteSnapshot, LoadSnapshot and SnapshotPath are those of the package.
 var (
 	WriteSnapshot = writeSnapshot
-	LoadSnapshot  = loadSnapshot
 	SnapshotPath  = snapshotPath
 )
+
+// LoadSnapshot reads a snapshot file.
+func LoadSnapshot(dir string, created time.Time, machine step.Machine, partition int) (*Fold, error) {
+	return loadSnapshot(fileSnapshot(dir), created, machine, partition)
+}
 
 // FirstOutcome is the first answer of a command, read from a commit.
 func FirstOutcome(ctx context.Context, log Log, sequence uint64, command, context string) ([]byte, error) {

@@ -8,7 +8,6 @@ import (
 	"mime"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -45,8 +44,8 @@ type intake struct {
 	tracer   *trace.Tracer
 	logger   zerolog.Logger
 	queue    chan *pending
-	running  sync.WaitGroup
-	slots    chan struct{} // bounds the commands being prepared
+	aside    func(work func()) // runs what waits for something elsewhere
+	slots    chan struct{}     // bounds the commands being prepared
 }
 
 // take handles one request; it does not block: what has to wait for something elsewhere does so on its own goroutine.
@@ -72,9 +71,7 @@ func (t *intake) take(r *Request) {
 		t.overloaded(r)
 		return
 	}
-	t.running.Add(1)
-	go func() {
-		defer t.running.Done()
+	t.aside(func() {
 		defer func() { <-t.slots }()
 		ctx, cancel := context.WithTimeout(context.Background(), prepareTimeout)
 		defer cancel()
@@ -88,7 +85,7 @@ func (t *intake) take(r *Request) {
 			return
 		}
 		t.enqueue(r, w)
-	}()
+	})
 }
 
 func (t *intake) enqueue(r *Request, w *pending) {

@@ -227,31 +227,15 @@ func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64
 	renewed := lease.keep(ctx)
 	defer func() { cancel(); <-renewed; lease.release() }()
 
-	started := time.Now()
-	var progress func(done, last uint64)
-	if k.Progress != nil {
-		progress = func(done, last uint64) { k.Progress(key, done, last) }
-	}
-	f, ignored, err := restore(ctx, k.log, k.info.Created, k.Machine, number, k.Snapshots, progress)
-	if ignored != nil {
-		log.Warn().Err(ignored).Msg("snapshot not used")
-	}
+	var preparing sync.WaitGroup
+	p, in, err := k.restore(ctx, number, lease, log, fileSnapshot(k.Snapshots), k.running.Go, preparing.Go)
 	if err != nil {
 		return err
 	}
-	if err := k.complete(ctx, f); err != nil {
-		return err
-	}
-	log.Debug().Uint64("number", f.tip.Number).Int("entities", f.state.Len()).Dur("took", time.Since(started)).Msg("partition restored")
-
-	p := &partition{fold: f, number: number, owner: k.Owner, epoch: lease.current, log: k.log, broker: k.Broker, clock: k.Clock,
-		heads: k.Heads, stats: k.Stats, logger: log, answers: &k.running, queue: make(chan *pending, QueueCommandsMax), retime: k.retime[number]}
 	idle := make(chan struct{})
 	close(idle)
-	snapshots := &snapshotter{k: k, p: p, since: f.events, last: k.Clock.Now(), active: idle}
+	snapshots := &snapshotter{k: k, p: p, since: p.events, last: k.Clock.Now(), active: idle}
 	p.onCommit = snapshots.count
-	in := &intake{context: k.Machine.Context(), number: number, count: k.Partitions, validate: k.Validate, prepare: k.Prepare, broker: k.Broker,
-		clock: k.Clock, stats: k.Stats, tracer: k.Trace, logger: log, queue: p.queue, slots: make(chan struct{}, QueueCommandsMax)}
 	stop, err := k.Broker.Serve(in.context, number, in.take)
 	if err != nil {
 		return err
@@ -264,7 +248,7 @@ func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64
 		case <-ctx.Done():
 		}
 		stop()
-		in.running.Wait()
+		preparing.Wait()
 		close(p.queue)
 	}()
 	k.writes(number, p)
@@ -275,15 +259,7 @@ func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64
 	cancelled := ctx.Err() != nil
 	cancel()
 	<-drained
-	var left []*pending
-	for w := range p.queue {
-		left = append(left, w)
-	}
-	if errors.Is(err, errGiveUp) || cancelled { // another writer has the partition, or soon will
-		p.forward(left)
-	} else {
-		p.refuseAll(left, events.ErrOverloaded)
-	}
+	p.leave(p.queued(), errors.Is(err, errGiveUp) || cancelled) // then another writer has the partition, or soon will
 	snapshots.wait()
 	if errors.Is(err, errDrained) {
 		if snapshots.since >= snapshotAtCloseMin {
@@ -292,6 +268,33 @@ func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64
 		return nil
 	}
 	return err
+}
+
+// restore brings a partition's fold up to the end of its log and makes its writer and its edge. answering and preparing run what neither
+// may wait for.
+func (k *Keeper) restore(ctx context.Context, number int, lease *lease, log zerolog.Logger, snapshot snapshotSource, answering, preparing func(func())) (*partition, *intake, error) {
+	started := time.Now()
+	var progress func(done, last uint64)
+	if k.Progress != nil {
+		progress = func(done, last uint64) { k.Progress(lease.key, done, last) }
+	}
+	f, ignored, err := restore(ctx, k.log, k.info.Created, k.Machine, number, snapshot, progress)
+	if ignored != nil {
+		log.Warn().Err(ignored).Msg("snapshot not used")
+	}
+	if err == nil {
+		err = k.complete(ctx, f)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	log.Debug().Uint64("number", f.tip.Number).Int("entities", f.state.Len()).Dur("took", time.Since(started)).Msg("partition restored")
+	p := &partition{fold: f, number: number, owner: k.Owner, epoch: lease.current, log: k.log, broker: k.Broker, clock: k.Clock,
+		heads: k.Heads, stats: k.Stats, logger: log, newID: events.NewUUID7, aside: answering, queue: make(chan *pending, QueueCommandsMax), retime: k.retime[number],
+		build: builder{source: "/jieli/" + k.Machine.Context()}}
+	in := &intake{context: k.Machine.Context(), number: number, count: k.Partitions, validate: k.Validate, prepare: k.Prepare, broker: k.Broker,
+		clock: k.Clock, stats: k.Stats, tracer: k.Trace, logger: log, aside: preparing, queue: p.queue, slots: make(chan struct{}, QueueCommandsMax)}
+	return p, in, nil
 }
 
 // complete holds a restored fold against everything outside the log that has seen its commits.

@@ -38,21 +38,27 @@ func (l *lease) keep(ctx context.Context) <-chan struct{} {
 				return
 			}
 			call, cancel := context.WithTimeout(ctx, l.leases.TTL()/3)
-			next, err := l.leases.Renew(call, l.key, l.owner, l.now.Load())
-			if errors.Is(err, ErrHeld) { // it ran out, or a renewal was done whose answer was lost: both may be ours still
-				next, err = l.leases.Acquire(call, l.key, l.owner)
-			}
+			held := l.renew(call)
 			cancel()
-			if errors.Is(err, ErrHeld) {
+			if !held {
 				l.lost()
 				return
-			}
-			if err == nil {
-				l.now.Store(next)
 			}
 		}
 	}()
 	return done
+}
+
+// renew asks once; false: another has the lease.
+func (l *lease) renew(ctx context.Context) bool {
+	next, err := l.leases.Renew(ctx, l.key, l.owner, l.now.Load())
+	if errors.Is(err, ErrHeld) { // it ran out, or a renewal was done whose answer was lost: both may be ours still
+		next, err = l.leases.Acquire(ctx, l.key, l.owner)
+	}
+	if err == nil {
+		l.now.Store(next)
+	}
+	return !errors.Is(err, ErrHeld)
 }
 
 func (l *lease) release() {

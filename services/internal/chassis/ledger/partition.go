@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -45,8 +44,9 @@ type partition struct {
 	timers   time.Time     // every due timer has been decided without effect: look again then
 	resting  int           // how many of the due timers were so
 	build    builder
-	onCommit func(events int) // for the snapshotter
-	answers  *sync.WaitGroup  // what is still to be answered by goroutines of its own
+	onCommit func(events int)                // for the snapshotter
+	newID    func(now time.Time) events.UUID // of a commit
+	aside    func(work func())               // runs what must not hold the writer up
 }
 
 // groupMax bounds the commands of one commit; a commit's bytes are bounded besides.
@@ -56,7 +56,6 @@ const groupMax = 4096
 // what is left in the queue is the caller's.
 func (p *partition) run(ctx context.Context) error {
 	defer func() { p.refuseAll(p.carry, events.ErrOverloaded) }()
-	p.build.source = "/jieli/" + p.machine.Context()
 	for {
 		group, err := p.collect(ctx)
 		if err != nil {
@@ -95,14 +94,18 @@ func (p *partition) collect(ctx context.Context) ([]*pending, error) {
 			group = append(group, first)
 		case <-wake:
 		case <-p.retime:
-			p.state.Retime()
-			p.timers = time.Time{}
+			p.retimed()
 		case <-ctx.Done():
 			stop()
 			return nil, ctx.Err()
 		}
 		stop()
 	}
+	return p.gather(group), nil
+}
+
+// gather adds what else has queued and the timers that are due. It does not wait.
+func (p *partition) gather(group []*pending) []*pending {
 	for len(group) < groupMax {
 		select {
 		case next, ok := <-p.queue:
@@ -115,7 +118,37 @@ func (p *partition) collect(ctx context.Context) ([]*pending, error) {
 		}
 		break
 	}
-	return append(group, p.due()...), nil
+	return append(group, p.due()...)
+}
+
+// retimed asks the entities for their timers again.
+func (p *partition) retimed() {
+	p.state.Retime()
+	p.timers = time.Time{}
+}
+
+// queued takes what is still in the queue.
+func (p *partition) queued() (left []*pending) {
+	for {
+		select {
+		case w, ok := <-p.queue:
+			if ok {
+				left = append(left, w)
+				continue
+			}
+		default:
+		}
+		return left
+	}
+}
+
+// leave answers what the writer has not decided: by the writer that follows, where there is one.
+func (p *partition) leave(left []*pending, followed bool) {
+	if followed {
+		p.forward(left)
+		return
+	}
+	p.refuseAll(left, events.ErrOverloaded)
 }
 
 // timersRest is the pause when nothing but refused timers is due. It delays others that come due meanwhile.
@@ -164,7 +197,7 @@ func (p *partition) process(ctx context.Context, group []*pending) error {
 		return nil
 	}
 	record := Record{
-		Commit:    events.NewUUID7(now).String(),
+		Commit:    p.newID(now).String(),
 		Partition: p.name,
 		Number:    p.tip.Number + 1,
 		Prev:      p.tip.Hash.String(),
@@ -407,9 +440,7 @@ func (p *partition) forward(list []*pending) {
 		if w.event == nil || w.respond == nil {
 			continue
 		}
-		p.answers.Add(1)
-		go func(w *pending) {
-			defer p.answers.Done()
+		p.aside(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), forwardTimeout)
 			defer cancel()
 			body, err := p.broker.Send(ctx, p.machine.Context(), p.number, w.event)
@@ -420,7 +451,7 @@ func (p *partition) forward(list []*pending) {
 				}
 			}
 			w.answer(body)
-		}(w)
+		})
 	}
 }
 

@@ -53,26 +53,8 @@ func writeSnapshot(dir string, created time.Time, f *fold) (err error) {
 	}
 	defer os.Remove(file.Name())
 	defer file.Close()
-	sum := sha256.New()
 	buffered := bufio.NewWriterSize(file, 1<<20)
-	w := io.MultiWriter(buffered, sum)
-	header, err := json.Marshal(snapshotHeader{snapshotFormat, f.name, created, f.machine.FoldVersion(), f.tip, f.tip.Hash.String(), f.state.Len(), len(f.outcomes.days)})
-	if err == nil {
-		_, err = w.Write(append(header, '\n'))
-	}
-	if err == nil {
-		err = f.state.Range(func(subject string, version uint64, doc []byte) error {
-			return writeFrame(w, version, []byte(subject), doc)
-		})
-	}
-	for _, day := range f.outcomes.days {
-		if err == nil {
-			err = writeDay(w, day, f.outcomes)
-		}
-	}
-	if err == nil {
-		_, err = buffered.Write(sum.Sum(nil))
-	}
+	err = f.encode(buffered, created)
 	if err == nil {
 		err = buffered.Flush()
 	}
@@ -89,6 +71,30 @@ func writeSnapshot(dir string, created time.Time, f *fold) (err error) {
 		return fmt.Errorf("ledger: snapshot of %s: %w", f.name, err)
 	}
 	return nil
+}
+
+// encode writes a snapshot's bytes.
+func (f *fold) encode(to io.Writer, created time.Time) error {
+	sum := sha256.New()
+	w := io.MultiWriter(to, sum)
+	header, err := json.Marshal(snapshotHeader{snapshotFormat, f.name, created, f.machine.FoldVersion(), f.tip, f.tip.Hash.String(), f.state.Len(), len(f.outcomes.days)})
+	if err == nil {
+		_, err = w.Write(append(header, '\n'))
+	}
+	if err == nil {
+		err = f.state.Range(func(subject string, version uint64, doc []byte) error {
+			return writeFrame(w, version, []byte(subject), doc)
+		})
+	}
+	for _, day := range f.outcomes.days {
+		if err == nil {
+			err = writeDay(w, day, f.outcomes)
+		}
+	}
+	if err == nil {
+		_, err = to.Write(sum.Sum(nil))
+	}
+	return err
 }
 
 func writeFrame(w io.Writer, n uint64, parts ...[]byte) error {
@@ -118,10 +124,17 @@ func writeDay(w io.Writer, d outcomeDay, o *outcomes) error {
 	return writeFrame(w, uint64(d.day), b)
 }
 
+// snapshotSource reads a partition's snapshot; fs.ErrNotExist when there is none.
+type snapshotSource func(partition string) ([]byte, error)
+
+func fileSnapshot(dir string) snapshotSource {
+	return func(partition string) ([]byte, error) { return os.ReadFile(snapshotPath(dir, partition)) }
+}
+
 // loadSnapshot returns the fold of a snapshot, or fs.ErrNotExist, or why it can't be used.
-func loadSnapshot(dir string, created time.Time, machine step.Machine, partition int) (*fold, error) {
+func loadSnapshot(source snapshotSource, created time.Time, machine step.Machine, partition int) (*fold, error) {
 	f := newFold(machine, partition)
-	b, err := os.ReadFile(snapshotPath(dir, f.name))
+	b, err := source(f.name)
 	if err != nil {
 		return nil, err
 	}
@@ -206,9 +219,9 @@ func (r *frames) next(count int) (n uint64, parts [][]byte, ok bool) {
 
 var errReached = errors.New("ledger: reached")
 
-// restore builds a fold: the snapshot in dir, where it fits, and the tail of the log. It returns why a snapshot was not used.
+// restore builds a fold: the snapshot, where it fits, and the tail of the log. It returns why a snapshot was not used.
 // progress is called now and then; it may be nil.
-func restore(ctx context.Context, log Log, created time.Time, machine step.Machine, partition int, dir string, progress func(done, last uint64)) (f *fold, ignored error, err error) {
+func restore(ctx context.Context, log Log, created time.Time, machine step.Machine, partition int, snapshot snapshotSource, progress func(done, last uint64)) (f *fold, ignored error, err error) {
 	last, err := log.Last(ctx, partition)
 	if errors.Is(err, ErrNone) {
 		last, err = &Stored{}, nil
@@ -216,7 +229,7 @@ func restore(ctx context.Context, log Log, created time.Time, machine step.Machi
 	if err != nil {
 		return nil, nil, err
 	}
-	f, ignored = loadSnapshot(dir, created, machine, partition)
+	f, ignored = loadSnapshot(snapshot, created, machine, partition)
 	if errors.Is(ignored, fs.ErrNotExist) {
 		ignored = nil
 	}
