@@ -58,20 +58,50 @@ func (p *Projector) Rebuild(ctx context.Context) error {
 	return err
 }
 
-func (p *Projector) once(ctx context.Context) error {
-	info, err := p.Source.Info(ctx)
-	if err != nil {
-		return err
+// begin finds where the read model stands; one of another history is dropped.
+func (p *Projector) begin(ctx context.Context) (info ledger.LogInfo, positions []store.Position, err error) {
+	if info, err = p.Source.Info(ctx); err != nil {
+		return info, nil, err
 	}
-	positions, err := p.positions(ctx, info)
+	positions, err = p.positions(ctx, info)
 	var other *otherHistory
 	if errors.As(err, &other) {
 		p.Log.Warn().Str("collection", p.Service.Machine.Context()).Str("why", other.why).Msg("the read model is of another history; building it anew")
 		if err := p.Store.Drop(ctx, p.Service.Machine.Context()); err != nil {
-			return err
+			return info, nil, err
 		}
 		positions, err = p.positions(ctx, info)
 	}
+	return info, positions, err
+}
+
+// CatchUp projects what the ledger holds now and returns: Run without waiting and without goroutines, as the simulator needs it. A
+// store that has lost or rolled back what it was given is filled from where it stands.
+func (p *Projector) CatchUp(ctx context.Context) error {
+	info, positions, err := p.begin(ctx)
+	if err != nil {
+		return err
+	}
+	for partition, at := range positions {
+		for {
+			s, err := p.Source.Next(ctx, partition, at.Sequence)
+			if errors.Is(err, ledger.ErrNone) {
+				break
+			}
+			if err == nil {
+				at, err = p.apply(ctx, info.Created, at, s)
+			}
+			if err != nil {
+				return err
+			}
+			p.at.Store(s.Sequence)
+		}
+	}
+	return nil
+}
+
+func (p *Projector) once(ctx context.Context) error {
+	info, positions, err := p.begin(ctx)
 	if err != nil {
 		return err
 	}
