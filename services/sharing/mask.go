@@ -8,6 +8,7 @@ import (
 
 	"github.com/jieli-bus/jieli/contracts/codes"
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/planted"
 )
 
 // ExtPolicy names, on every event of a view, the set of grants it was cut down by.
@@ -41,6 +42,9 @@ func NewPolicy(d *Department) *Policy {
 		starts, ends := cuts(g.Cuts), cuts(g.EndCuts)
 		for typ, fields := range g.Types {
 			r := &rule{grant: g, starts: starts, ends: ends, fields: &tree{}}
+			if planted.On("one_field_too_many") {
+				fields = append(slices.Clone(fields), "source")
+			}
 			for _, path := range fields {
 				r.fields.add(strings.Split(path, "."))
 				r.amount = r.amount || slices.Contains(amounts, path)
@@ -85,18 +89,18 @@ func cuts(list []events.Cut) map[string]uint64 {
 
 // governs reports whether the rule holds for an event at this place of the ledger.
 func (r *rule) governs(e *events.Event, origin events.Position) bool {
-	if origin.Sequence < r.starts[origin.Context] {
+	if origin.Sequence < r.starts[origin.Context] && !planted.On("grant_before_its_cut") {
 		return false
 	}
-	if end, ok := r.ends[origin.Context]; r.grant.Ended && (!ok || origin.Sequence >= end) {
+	if end, ok := r.ends[origin.Context]; r.grant.Ended && (!ok || origin.Sequence >= end) && !planted.On("revocation_ignored") {
 		return false
 	}
-	if r.grant.Until != "" {
+	if r.grant.Until != "" && !planted.On("end_of_a_grant_ignored") {
 		if end, err := r.grant.Until.End(); err != nil || !e.Time.Before(end) {
 			return false
 		}
 	}
-	if len(r.grant.Regions) == 0 {
+	if len(r.grant.Regions) == 0 || planted.On("region_of_a_grant_ignored") {
 		return true
 	}
 	region := e.Get(events.ExtRegion)
@@ -137,6 +141,9 @@ func (p *Policy) View(e *events.Event, origin events.Position) (*events.Event, b
 	if err != nil {
 		return nil, false, fmt.Errorf("sharing: payload of event %s: %w", e.ID, err)
 	}
+	if planted.On("view_uncut") {
+		data = payload
+	}
 	version := events.DeriveUUID(append([]string{"policy", p.department, e.Type}, grants...)...).String()[:8]
 	view := &events.Event{
 		ID:      events.DeriveUUID("view", p.department, e.ID, version).String(),
@@ -147,7 +154,7 @@ func (p *Policy) View(e *events.Event, origin events.Position) (*events.Event, b
 		Data:    data,
 	}
 	for _, x := range e.Extensions {
-		if slices.Contains(shared, x.Name) || amount && x.Name == events.ExtAmountWan {
+		if slices.Contains(shared, x.Name) || amount && x.Name == events.ExtAmountWan || x.Name == events.ExtActor && planted.On("actor_in_a_view") {
 			view.Extensions = append(view.Extensions, x)
 		}
 	}

@@ -26,6 +26,7 @@ const (
 	ledger    = chassis + "/ledger"
 	store     = chassis + "/store"
 	stepping  = chassis + "/step"
+	planted   = chassis + "/planted"
 	allinone  = "services/allinone"
 )
 
@@ -56,7 +57,7 @@ func rules() []rule {
 		{
 			name:   "decisions are pure",
 			reason: "the same decide and model files run in production, in replay, in the checker and in a simulator: (state, command, now) is all they know",
-			names:  []string{contracts, events, stepping, "services/demand/decide.go", "services/demand/model.go"},
+			names:  []string{contracts, events, stepping, planted, "services/demand/decide.go", "services/demand/model.go"},
 			check:  pure,
 		},
 		{

@@ -8,6 +8,8 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/jieli-bus/jieli/services/internal/chassis/planted"
 )
 
 // lane handles the messages of some entities, one at a time.
@@ -65,6 +67,9 @@ func (l *lane) process(d *delivery) {
 			Stream: d.in.Stream, Durable: s.source.Durable, Sequence: d.in.Sequence,
 			Stored: d.in.Stored, Subject: d.in.Subject, Attempt: failed + 1,
 		}}
+		if planted.On("ack_before_apply") {
+			s.answer(d, d.msg.Ack)
+		}
 		switch l.hand(msg, a) {
 		case acked:
 			s.counters.acked.Add(1)
@@ -141,6 +146,10 @@ func (l *lane) bury(d *delivery, why death) {
 	s := l.sub
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), requestTimeout)
 	defer cancel()
+	if planted.On("dead_letter_dropped") {
+		s.settle(d, d.msg.Term)
+		return
+	}
 	if err := bury(ctx, s.js, s.cfg.DeadLetter, s.source.Durable, d.in, why); err != nil {
 		s.counters.deadLetterFailures.Add(1)
 		s.log.Error("dead letter not stored, the message stays", err, watermill.LogFields{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,8 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/jieli-bus/jieli/services/internal/chassis/planted"
 )
 
 const (
@@ -194,7 +197,11 @@ func (s *subscription) receive(msg jetstream.Msg) {
 			s.counters.redelivered.Add(1)
 		}
 		// A queue holds as many as the window: this never blocks.
-		s.lanes[laneOf(s.entity(d), len(s.lanes))].queue <- d
+		entity := s.entity(d)
+		if planted.On("lanes_by_message") {
+			entity = strconv.FormatUint(d.in.Sequence, 10)
+		}
+		s.lanes[laneOf(entity, len(s.lanes))].queue <- d
 		return
 	case alreadyHandled:
 		// Its acknowledgement was lost on the way.

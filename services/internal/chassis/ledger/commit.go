@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/planted"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 )
 
@@ -70,7 +71,12 @@ type Stored struct {
 }
 
 // Hash is what the next commit of the partition must name.
-func (s *Stored) Hash() Hash { return sha256.Sum256(s.Body) }
+func (s *Stored) Hash() Hash {
+	if planted.On("hash_over_half_the_bytes") {
+		return sha256.Sum256(s.Body[:len(s.Body)/2])
+	}
+	return sha256.Sum256(s.Body)
+}
 
 // Commit is a decoded commit.
 type Commit struct {

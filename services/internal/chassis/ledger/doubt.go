@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/planted"
 )
 
 // errLost: another writer's commit stands where ours was meant to.
@@ -36,7 +37,7 @@ func (p *partition) commit(ctx context.Context, id string, s *Stored, g *group) 
 }
 
 func (p *partition) accept(sequence uint64) (uint64, error) {
-	if sequence <= p.tip.Sequence {
+	if sequence <= p.tip.Sequence && !planted.On("sequence_handed_out_again") {
 		return 0, fmt.Errorf("%w: partition %s is at sequence %d, the broker handed out %d again", ErrTailLost, p.name, p.tip.Sequence, sequence)
 	}
 	return sequence, nil
@@ -54,7 +55,7 @@ func (p *partition) resolve(ctx context.Context, id string, s *Stored, g *group,
 			if err != nil {
 				return 0, err
 			}
-			if c.Commit == id {
+			if c.Commit == id || planted.On("anothers_commit_taken_for_ours") {
 				p.stats.found()
 				return next.Sequence, nil
 			}
@@ -70,6 +71,9 @@ func (p *partition) resolve(ctx context.Context, id string, s *Stored, g *group,
 			// Even "no room" does not settle it here: the first attempt may still be on its way.
 		}
 		if p.clock.Now().After(answerBy) {
+			if planted.On("doubt_told_as_not_done") {
+				p.refuseAll(g.all(), events.ErrOverloaded)
+			}
 			p.refuseAll(g.all(), events.ErrUnknown)
 		}
 		wake, stop := p.clock.Wake(p.clock.Now().Add(backoff))
@@ -89,7 +93,7 @@ func (p *partition) complete(ctx context.Context) error {
 	if errors.Is(err, ErrNone) {
 		last, err = &Stored{}, nil
 	}
-	if err == nil && last.Sequence < p.tip.Sequence {
+	if err == nil && last.Sequence < p.tip.Sequence && !planted.On("shorter_log_under_a_writer") {
 		return fmt.Errorf("%w: partition %s had commit %d at sequence %d, the log ends at sequence %d",
 			ErrTailLost, p.name, p.tip.Number, p.tip.Sequence, last.Sequence)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/planted"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 )
 
@@ -71,7 +72,7 @@ func (t Tip) check(partition string, s *Stored, c *Commit) error {
 		return wrong("the sequence does not grow (after %d)", t.Sequence)
 	case c.Number != t.Number+1:
 		return wrong("commit %d follows commit %d", c.Number, t.Number)
-	case c.Prev != t.Hash.String():
+	case c.Prev != t.Hash.String() && !planted.On("hash_link_unchecked"):
 		return wrong("it names hash %.16s of the commit before it, which has %.16s", c.Prev, t.Hash)
 	}
 	return nil
@@ -101,6 +102,9 @@ func (f *fold) absorb(s *Stored) error {
 		id, body, err := c.Outcomes[i].key()
 		if err != nil {
 			return &ChainError{f.name, s.Sequence, err.Error()}
+		}
+		if planted.On("dedupe_in_memory_only") {
+			continue
 		}
 		f.outcomes.add(id, outcomeRef{body, s.Sequence}, c.Time)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
+	"github.com/jieli-bus/jieli/services/internal/chassis/planted"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
@@ -152,7 +153,7 @@ func (t *intake) examine(r *Request) (*pending, error) {
 	if !actor.Valid() {
 		return nil, events.ErrForbidden.Refuse("", "操作人格式不正确", "the actor has no valid form")
 	}
-	if entry.Internal && actor != step.System {
+	if entry.Internal && actor != step.System && !planted.On("internal_commands_for_everybody") {
 		return nil, events.ErrInternalType.Refusef("", "%s", "%s", e.Type)
 	}
 	var expected uint64
@@ -203,7 +204,7 @@ func checkAge(id events.UUID, now time.Time) error {
 		return nil
 	case 7:
 		at := id.Time()
-		if at.Before(now.Add(-Retention)) {
+		if at.Before(now.Add(-Retention)) && !planted.On("forgotten_ids_accepted") {
 			return events.ErrExpired.Refusef("", "编号的时间为 %s", "its time is %s", at.Format(time.RFC3339))
 		}
 		if at.After(now.Add(aheadMax)) {
@@ -240,6 +241,9 @@ func (t *intake) refuse(r *Request, err error) {
 	t.stats.refusal(doorOf(&r.Event), &copied)
 	if r.Respond != nil {
 		r.Respond(problemBody(&copied))
+	}
+	if planted.On("refusal_not_recorded") {
+		return
 	}
 	t.broker.Audit(AuditOf(&r.Event, t.context, t.clock.Now(), &copied))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
+	"github.com/jieli-bus/jieli/services/internal/chassis/planted"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
@@ -306,6 +307,8 @@ func (k *Keeper) complete(ctx context.Context, f *fold) error {
 		}
 	}
 	switch {
+	case planted.On("tail_loss_unnoticed"):
+		return nil
 	case known.Sequence > f.tip.Sequence:
 		return &TailLossError{f.name, f.tip.Number, f.tip.Sequence, known, by}
 	case known.Sequence == 0 || known.Hash == "":
@@ -318,7 +321,7 @@ func (k *Keeper) complete(ctx context.Context, f *fold) error {
 		return &ChainError{f.name, known.Sequence, "the " + by + " knows a commit here, the log has none"}
 	case err != nil:
 		return err
-	case known.Hash != at.Hash().String():
+	case known.Hash != at.Hash().String() && !planted.On("regrown_log_unnoticed"):
 		return &ChainError{f.name, known.Sequence, "the " + by + " knows this commit with another hash"}
 	}
 	return nil

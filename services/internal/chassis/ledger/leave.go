@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/planted"
 )
 
 // queued takes what is still in the queue.
@@ -41,6 +42,9 @@ func (p *partition) forward(list []*pending) {
 		p.aside(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), forwardTimeout)
 			defer cancel()
+			if planted.On("new_id_on_retry") {
+				w.event.ID = events.NewUUID7(p.clock.Now()).String()
+			}
 			body, err := p.broker.Send(ctx, p.machine.Context(), p.number, w.event)
 			if err != nil {
 				body = problemBody(events.ErrUnknown.Refuse("", "", "")) // the other writer may have taken it

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/planted"
 )
 
 // Retention is how long a command id is remembered. An older id is refused, so no id is ever decided twice.
@@ -46,6 +47,9 @@ func (o *outcomes) add(id events.UUID, ref outcomeRef, at time.Time) {
 	if n := len(o.days); n == 0 || o.days[n-1].day < day {
 		o.days = append(o.days, outcomeDay{day: day})
 		oldest := day - int64(Retention/(24*time.Hour)) - 1
+		if planted.On("dedupe_in_a_window_only") {
+			oldest = day
+		}
 		for len(o.days) > 0 && o.days[0].day < oldest {
 			for _, id := range o.days[0].ids {
 				delete(o.refs, id)

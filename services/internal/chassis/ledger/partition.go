@@ -12,6 +12,7 @@ import (
 
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
+	"github.com/jieli-bus/jieli/services/internal/chassis/planted"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 )
 
@@ -153,7 +154,7 @@ func (p *partition) due() []*pending {
 // now never goes back behind the last commit, whatever the machine's clock does.
 func (p *partition) now() time.Time {
 	now := p.clock.Now().UTC().Truncate(time.Microsecond)
-	if now.Before(p.tip.Time) {
+	if now.Before(p.tip.Time) && !planted.On("clock_goes_back") {
 		return p.tip.Time
 	}
 	return now
@@ -179,12 +180,18 @@ func (p *partition) process(ctx context.Context, group []*pending) error {
 		Prev:      p.tip.Hash.String(),
 		Epoch:     p.epoch(),
 	}
+	if planted.On("broken_hash_link") {
+		record.Prev = Hash{}.String()
+	}
 	body, err := p.build.close(record)
 	if err != nil {
 		return err
 	}
 	stored := &Stored{Partition: p.number, Body: body}
 	g.record, g.started = &record, time.Now()
+	if planted.On("answer_before_commit") {
+		g.answer(Tip{Sequence: p.tip.Sequence + 1})
+	}
 	stored.Sequence, err = p.commit(ctx, record.Commit, stored, g)
 	switch {
 	case err == nil:
@@ -198,6 +205,9 @@ func (p *partition) process(ctx context.Context, group []*pending) error {
 	case errors.Is(err, errLost):
 		return p.lost(ctx, g)
 	default: // the context ended while the outcome was in doubt, or the log is not ours any more
+		if planted.On("doubt_told_as_not_done") {
+			p.refuseAll(g.all(), events.ErrOverloaded)
+		}
 		p.refuseAll(g.all(), events.ErrUnknown)
 		return err
 	}
@@ -272,15 +282,15 @@ func (p *partition) decide(pendings []*pending, now time.Time) *group {
 			break
 		}
 		if ref, ok := p.outcomes.get(w.c.ID); ok {
-			if ref.body != w.body {
+			if ref.body != w.body && !planted.On("other_body_under_a_known_id") {
 				p.refuseReused(w)
 				continue
 			}
 			g.repeats = append(g.repeats, repeat{w, ref})
 			continue
 		}
-		if at, ok := index[w.c.ID]; ok {
-			if g.decided[at].body != w.body {
+		if at, ok := index[w.c.ID]; ok && !planted.On("twice_in_one_group") {
+			if g.decided[at].body != w.body && !planted.On("other_body_in_one_group") {
 				p.refuseReused(w)
 				continue
 			}
@@ -315,6 +325,9 @@ func (p *partition) one(g *group, w *pending, now time.Time) decided {
 	if err == nil {
 		for i := range list {
 			version++
+			if planted.On("skipped_version") {
+				version++
+			}
 			var id string
 			if id, err = b.add(w.c, i, &list[i], version); err != nil {
 				break
@@ -330,7 +343,7 @@ func (p *partition) one(g *group, w *pending, now time.Time) decided {
 		}
 	}
 	if err != nil {
-		for len(g.undo) > undone {
+		for len(g.undo) > undone && !planted.On("refusal_changes_state") {
 			p.state.Undo(g.undo[len(g.undo)-1])
 			g.undo = g.undo[:len(g.undo)-1]
 		}
@@ -344,6 +357,9 @@ func (p *partition) one(g *group, w *pending, now time.Time) decided {
 	if n := b.events - first; n > 0 {
 		o.First, o.Count = first, n
 	}
+	if planted.On("refusal_without_outcome") && d.problem != nil {
+		return d
+	}
 	b.record(o)
 	return d
 }
@@ -356,7 +372,7 @@ func (p *partition) judge(c *step.Command, now time.Time) (list []step.Event, er
 			list, err = nil, fmt.Errorf("decision panicked: %v", r)
 		}
 	}()
-	if have := p.state.Version(c.Subject); c.Expected != 0 && c.Expected != have {
+	if have := p.state.Version(c.Subject); c.Expected != 0 && c.Expected != have && !planted.On("expected_version_ignored") {
 		return nil, events.ErrVersion.Refusef("", "期望版本 %d，实际版本 %d", "expected version %d, it is %d", c.Expected, have)
 	}
 	return p.state.Decide(c, now)
@@ -384,7 +400,9 @@ func (p *partition) undo(g *group) {
 // lost: another writer's commit took the place. Read what it wrote, then decide the same commands again on that; after a second
 // loss running, leave the partition and send the commands on to the one who has it.
 func (p *partition) lost(ctx context.Context, g *group) error {
-	p.undo(g)
+	if !planted.On("lost_commit_kept_in_memory") {
+		p.undo(g)
+	}
 	p.losses++
 	p.stats.lost()
 	again := g.all()

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/planted"
 )
 
 // Vault keeps personal data outside the ledger, where it can be erased: one message per reference, overwritten on erasure.
@@ -125,6 +126,9 @@ func (v *Vault) Erase(ctx context.Context, ref string) error {
 		}
 		if err != nil {
 			return err
+		}
+		if planted.On("contact_left_on_disk") {
+			return v.stream.DeleteMsg(ctx, m.Sequence)
 		}
 		if err := v.overwrite(ctx, m.Sequence); err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/planted"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
@@ -46,7 +47,7 @@ func badHeader(name, why, whyEN string) error {
 // commandID follows the rules of the contract. A key that is no version 7 id is hashed with its actor, so that two actors who
 // use the same key do not meet.
 func commandID(h http.Header, actor step.Actor, now time.Time) (events.UUID, error) {
-	if len(h[HeaderKey]) == 0 {
+	if len(h[HeaderKey]) == 0 || planted.On("idempotency_key_ignored") {
 		return events.NewUUID7(now), nil
 	}
 	key := h.Get(HeaderKey)
@@ -74,7 +75,7 @@ func actorOf(h http.Header, principal string) (step.Actor, error) {
 		return speaker, nil
 	}
 	actor := step.Actor(h.Get(HeaderActor))
-	if speaker != step.Operator && actor != speaker {
+	if speaker != step.Operator && actor != speaker && !planted.On("party_speaks_for_another") {
 		return "", events.ErrForbidden.Refusef("", "本令牌属于 %s，不得代他方操作", "this token belongs to %s, which may not act for another", speaker)
 	}
 	if actor == step.System {
