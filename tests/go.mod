@@ -3,6 +3,7 @@ module github.com/jieli-bus/jieli/tests
 go 1.26.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/cloudevents/sdk-go/v2 v2.16.2
 	github.com/compose-spec/compose-go/v2 v2.16.2
 	github.com/jieli-bus/jieli/contracts v0.0.0

@@ -160,7 +160,7 @@ func (w *workbench) try(ctx context.Context, name string, s suite) (took time.Du
 	ctx, cancel := context.WithTimeout(ctx, suiteMax+10*time.Second)
 	defer cancel()
 	begun := time.Now()
-	cmd := exec.CommandContext(ctx, filepath.Join(w.dir, filepath.Base(s.folder)+".test"), "-test.run", s.run, "-test.timeout", suiteMax.String(), "-test.failfast", "-test.short")
+	cmd := exec.CommandContext(ctx, filepath.Join(w.dir, filepath.Base(s.folder)+".test"), "-test.run", s.run, "-test.timeout", suiteMax.String(), "-test.failfast")
 	cmd.Dir = filepath.Join(w.root, s.folder)
 	cmd.Env = append(os.Environ(), "JIELI_PLANTED="+name)
 	out, err := cmd.CombinedOutput()
