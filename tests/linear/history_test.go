@@ -69,6 +69,7 @@ func (a answer) String() string {
 type face struct {
 	url    string
 	client *http.Client
+	asked  func() // told of every request that is about to be sent
 }
 
 // give sends a command once. Surely not done is told apart from an unknown outcome.
@@ -87,6 +88,7 @@ func (f *face) give(collection string, c *command) (a answer, notDone bool) {
 	r.Header.Set("Idempotency-Key", c.id)
 	// Without this the client library sends a request that failed again by itself: it would be one call with two chances.
 	r.GetBody = nil
+	f.asked()
 	reply, err := f.client.Do(r)
 	if err != nil {
 		return answer{open: true}, false

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,7 +58,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // face is the way without faults.
-func (w *world) face() *face { return &face{w.HTTP(), w.direct} }
+func (w *world) face() *face { return &face{w.HTTP(), w.direct, func() {}} }
 
 // do is a command that is accepted.
 func (w *world) do(path string, body any) {
@@ -90,8 +91,11 @@ func (w *world) verify() {
 	}
 }
 
+// cutEvery so many commands all connections are cut: counted, not timed, so that a slow machine leaves no more in doubt than a fast one.
+const cutEvery = 60
+
 // cutting is a way to the system whose connections are cut again and again while work runs.
-func (w *world) cutting(work func(*face)) (cuts int) {
+func (w *world) cutting(work func(*face)) int {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)
@@ -123,7 +127,7 @@ func (w *world) cutting(work func(*face)) (cuts int) {
 			}
 		}
 	})
-	cut := func() {
+	cutAll := func() {
 		mu.Lock()
 		defer mu.Unlock()
 		for c := range open {
@@ -131,28 +135,19 @@ func (w *world) cutting(work func(*face)) (cuts int) {
 		}
 		clear(open)
 	}
-	stop := make(chan struct{})
-	running.Go(func() {
-		tick := time.NewTicker(50 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				cut()
-				cuts++
-			case <-stop:
-				return
-			}
-		}
-	})
 	transport := &http.Transport{MaxIdleConnsPerHost: 2 * clients}
-	work(&face{"http://" + listener.Addr().String(), &http.Client{Transport: transport}})
+	var asked, cut atomic.Int64
+	work(&face{"http://" + listener.Addr().String(), &http.Client{Transport: transport}, func() {
+		if asked.Add(1)%cutEvery == 0 {
+			cut.Add(1)
+			cutAll()
+		}
+	}})
 	transport.CloseIdleConnections()
-	close(stop)
 	listener.Close()
-	cut()
+	cutAll()
 	running.Wait()
-	return cuts
+	return int(cut.Load())
 }
 
 func money(yuan int64) map[string]any {
