@@ -20,7 +20,8 @@ func house() map[string]string {
 	files := map[string]string{
 		"contracts/contracts.go":    imports("contracts", "embed"),
 		"events/events.go":          imports("events", module+"contracts", "github.com/nats-io/nats.go", "github.com/cloudevents/sdk-go/v2/event", "github.com/cloudevents/sdk-go/v2/types", "github.com/go-json-experiment/json"),
-		stepping + "/step.go":       imports("step", "container/heap", module+"events"),
+		stepping + "/step.go":       imports("step", "container/heap", module+"events", module+planted),
+		planted + "/off.go":         "package planted",
 		ledger + "/ledger.go":       imports("ledger", "github.com/nats-io/nats.go/jetstream", module+stepping),
 		bus + "/bus.go":             imports("bus", "github.com/nats-io/nats.go"),
 		store + "/store.go":         imports("store", "github.com/redis/go-redis/v9"),

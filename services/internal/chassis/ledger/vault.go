@@ -127,9 +127,6 @@ func (v *Vault) Erase(ctx context.Context, ref string) error {
 		if err != nil {
 			return err
 		}
-		if planted.On("contact_left_on_disk") {
-			return v.stream.DeleteMsg(ctx, m.Sequence)
-		}
 		if err := v.overwrite(ctx, m.Sequence); err != nil {
 			return err
 		}
@@ -138,6 +135,9 @@ func (v *Vault) Erase(ctx context.Context, ref string) error {
 
 // overwrite removes one message from the file. The stream has no limit per subject: one that it enforces removes without overwriting.
 func (v *Vault) overwrite(ctx context.Context, sequence uint64) error {
+	if planted.On("contact_left_on_disk") {
+		return v.stream.DeleteMsg(ctx, sequence)
+	}
 	if err := v.stream.SecureDeleteMsg(ctx, sequence); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
 		return fmt.Errorf("ledger: vault: %w", err)
 	}
