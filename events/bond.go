@@ -53,9 +53,10 @@ type ProceedsShare struct {
 // BondTerms is what an issuer applies for.
 type BondTerms struct {
 	Venue      string          `json:"venue"`
-	Instrument string          `json:"instrument"` // codes/instruments.json, of the capital-market leg
-	Amount     Money           `json:"amount"`     // principal to be issued
-	TenorDays  int             `json:"tenor_days"` // 1 to 18,300
+	Instrument string          `json:"instrument"`         // codes/instruments.json, of the capital-market leg
+	Amount     Money           `json:"amount"`             // principal to be issued
+	TenorDays  int             `json:"tenor_days"`         // 1 to 18,300
+	Category   string          `json:"category,omitempty"` // none: of the issuer itself
 	Proceeds   []ProceedsShare `json:"proceeds"`
 	Title      string          `json:"title,omitempty"` // one line for people
 }
@@ -108,8 +109,9 @@ type BondTriage struct {
 	RuleHash string         `json:"rule_hash"`
 	Gate     string         `json:"gate,omitempty"` // the clause that opens the gate; none where none does, or where all are needed
 	Clauses  []ClauseResult `json:"clauses"`
-	Position string         `json:"position"` // of the issuer's ledger
-	Version  uint64         `json:"version"`  // of the issuer
+	Proceeds *BondProceeds  `json:"proceeds,omitempty"` // none: no rule speaks of them
+	Position string         `json:"position"`           // of the issuer's ledger
+	Version  uint64         `json:"version"`            // of the issuer
 }
 
 // DockBond names the underwriter's offer.
@@ -139,13 +141,15 @@ type BondRating struct {
 	Rating  string `json:"rating"` // AAA to C
 	Outlook string `json:"outlook"`
 	RatedOn Date   `json:"rated_on"`
-	Report  string `json:"report,omitempty"` // its number
+	ValidTo Date   `json:"valid_to,omitempty"` // last day; none: as long as the rules say
+	Report  string `json:"report,omitempty"`   // its number
 }
 
 // BondFiling is the filing with the venue (申报). The command and the event carry the same facts.
 type BondFiling struct {
-	Number  string `json:"number"`
-	FiledOn Date   `json:"filed_on"`
+	Number  string      `json:"number"`
+	FiledOn Date        `json:"filed_on"`
+	Report  *BondReport `json:"report,omitempty"`
 }
 
 // BondRegistration is the registration by the venue or regulator (注册). The command and the event carry the same facts.

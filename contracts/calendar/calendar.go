@@ -17,6 +17,14 @@ import (
 // ErrYear: the days of a year are not known.
 var ErrYear = errors.New("the calendar has no data for the year")
 
+// YearError names the year whose days are not known. It wraps ErrYear.
+type YearError struct{ Year int }
+
+func (e *YearError) Error() string { return fmt.Sprintf("calendar: %v: %d", ErrYear, e.Year) }
+
+// Unwrap makes it an ErrYear.
+func (e *YearError) Unwrap() error { return ErrYear }
+
 //go:embed *.csv notices.json
 var files embed.FS
 
@@ -134,7 +142,7 @@ func Between(after, until string) (int, error) {
 func (b *book) working(t time.Time) (bool, error) {
 	year, known := b.years[t.Year()]
 	if !known {
-		return false, fmt.Errorf("calendar: %w: %d", ErrYear, t.Year())
+		return false, &YearError{t.Year()}
 	}
 	if worked, ok := year[t.Format(time.DateOnly)]; ok {
 		return worked, nil

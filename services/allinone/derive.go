@@ -12,7 +12,7 @@ import (
 )
 
 // lookedUp are the contexts whose read models decisions rest on.
-var lookedUp = []string{"enterprise", "party", "offer", "bond", "crossborder"}
+var lookedUp = []string{"enterprise", "party", "demand", "offer", "bond", "crossborder"}
 
 // project starts the read models of what is written here.
 func (s *System) project() {

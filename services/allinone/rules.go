@@ -29,6 +29,7 @@ import (
 type rulebook struct {
 	library     *rules.Library
 	bond        *rules.Sets[bond.RuleSet]
+	course      *rules.Sets[bond.CourseRules]
 	crossborder *rules.Sets[crossborder.RuleSet]
 	matching    *rules.Sets[matcher.RuleSet]
 	appetite    *rules.Sets[appetite.Set]
@@ -49,7 +50,7 @@ type rulebook struct {
 func newRulebook(s *System) *rulebook {
 	l := rules.NewLibrary()
 	return &rulebook{
-		library: l, bond: rules.Shelve[bond.RuleSet](l, "bond"), crossborder: rules.Shelve[crossborder.RuleSet](l, "crossborder"),
+		library: l, bond: rules.Shelve[bond.RuleSet](l, "bond"), course: rules.Shelve[bond.CourseRules](l, "bond_course"), crossborder: rules.Shelve[crossborder.RuleSet](l, "crossborder"),
 		matching: rules.Shelve[matcher.RuleSet](l, matcher.Subject), appetite: rules.Shelve[appetite.Set](l, "appetite"),
 		stack:  rules.Shelve[stack.RuleSet](l, "stack"),
 		source: s.logs["policy"], log: s.options.Log.With().Str("part", "rules").Logger(),

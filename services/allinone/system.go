@@ -210,7 +210,7 @@ func (s *System) assemble() error {
 		party.New(party.Deps{Lookup: lookup, Vault: s.vault}),
 		demand.New(demand.Deps{Lookup: lookup}),
 		offer.New(offer.Deps{Lookup: lookup}),
-		bond.New(bond.Deps{Lookup: lookup, Rules: s.rulebook.bond}),
+		bond.New(bond.Deps{Lookup: lookup, Rules: s.rulebook.bond, Course: s.rulebook.course}),
 		crossborder.New(crossborder.Deps{Lookup: lookup, Rules: s.rulebook.crossborder}),
 		matcher.App(),
 		sharing.New(s.cuts),

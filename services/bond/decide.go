@@ -8,19 +8,37 @@ import (
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
 )
 
-// Decider holds the rules of context bond.
-func Decider() step.Decider[Bond] {
-	return step.Decider[Bond]{Context: "bond", FoldVersion: 1, Decide: Decide, Evolve: Evolve, Check: Check}
+// Decider holds the rules of context bond, judged by the rules of the course and a calendar of working days.
+func Decider(course Course, calendar AddWorkingDays) step.Decider[Bond] {
+	d := decider{course, calendar}
+	return step.Decider[Bond]{Context: "bond", FoldVersion: 2, Decide: d.decide, Evolve: Evolve, Due: d.due, Check: Check}
 }
 
-// Decide answers a command about one application.
-func Decide(s *Bond, c *step.Command, now time.Time) ([]step.Event, error) {
+// AddWorkingDays is the day on which the n-th working day after a day falls, as calendar.Add gives it.
+type AddWorkingDays func(day string, n int) (string, error)
+
+type decider struct {
+	course   Course
+	calendar AddWorkingDays
+}
+
+// decide answers a command about one application.
+func (d decider) decide(s *Bond, c *step.Command, now time.Time) ([]step.Event, error) {
+	decided, err := d.stage(s, c, now)
+	if err != nil || len(decided) == 0 {
+		return nil, err
+	}
+	return d.clocked(s, decided, c.Subject, now), nil
+}
+
+// stage answers a command, clocks aside.
+func (d decider) stage(s *Bond, c *step.Command, now time.Time) ([]step.Event, error) {
 	facts, _ := c.Facts.(*Facts)
 	if facts == nil {
 		facts = &Facts{}
 	}
-	if d, ok := c.Data.(*events.ApplyBond); ok {
-		return apply(s, c, d, facts, now)
+	if data, ok := c.Data.(*events.ApplyBond); ok {
+		return apply(s, c, data, facts, now)
 	}
 	if s == nil {
 		return nil, unknown(c.Subject)
@@ -28,33 +46,41 @@ func Decide(s *Bond, c *step.Command, now time.Time) ([]step.Event, error) {
 	if err := mayAct(s, c, facts, now); err != nil {
 		return nil, err
 	}
+	switch data := c.Data.(type) {
+	case *events.BreachBondClock, *events.BondClockRef:
+		return d.timed(s, c, now)
+	case *events.AllocateBond:
+		return allocate(s, data, facts, now)
+	case *events.ReleaseBondAllocation:
+		return release(s, data)
+	}
 	if final(s.Status) {
 		return again(s, c)
 	}
-	switch d := c.Data.(type) {
+	switch data := c.Data.(type) {
 	case *events.ResubmitBond:
-		return resubmit(s, d, facts, now)
+		return resubmit(s, data, facts, now)
 	case *events.Empty:
-		return triage(s, facts, now)
+		return d.triage(s, facts, now)
 	case *events.DockBond:
-		return dock(s, d, facts, now)
+		return dock(s, data, facts, now)
 	case *events.BondEnhancement:
-		return enhance(s, d, facts, now)
+		return enhance(s, data, facts, now)
 	case *events.BondRating:
-		return rate(s, d, facts, now)
+		return rate(s, data, facts, now)
 	case *events.BondFiling:
-		return file(s, d, now)
+		return d.file(s, data, facts, now)
 	case *events.BondRegistration:
-		return register(s, d, now)
+		return d.register(s, data, now)
 	case *events.BondIssue:
-		return issue(s, d, now)
+		return issue(s, data, now)
 	case *events.ReturnBond:
-		return sendBack(s, d)
+		return sendBack(s, data)
 	case *events.Reason:
 		if c.Type == events.TypeRejectBond {
-			return one(s, events.TypeBondRejected, d), nil
+			return one(s, events.TypeBondRejected, data), nil
 		}
-		return one(s, events.TypeBondWithdrawn, d), nil
+		return one(s, events.TypeBondWithdrawn, data), nil
 	}
 	return nil, events.ErrUnknownType.Refusef("", "债券申请不受理 %s", "bond applications do not take %s", c.Type)
 }
@@ -110,7 +136,7 @@ func resubmit(s *Bond, d *events.ResubmitBond, facts *Facts, now time.Time) ([]s
 	return one(&placed, events.TypeBondResubmitted, e), nil
 }
 
-func triage(s *Bond, facts *Facts, now time.Time) ([]step.Event, error) {
+func (d decider) triage(s *Bond, facts *Facts, now time.Time) ([]step.Event, error) {
 	if s.Status != StatusApplied {
 		return nil, wrongStage(s, "已受理的申请才能分诊", "only what has been applied for is triaged")
 	}
@@ -122,16 +148,32 @@ func triage(s *Bond, facts *Facts, now time.Time) ([]step.Event, error) {
 	if !ok {
 		return nil, events.ErrPolicy.Refusef("", "%s 没有生效的债券规则", "no bond rules are in force on %s", day)
 	}
-	result, open, short, err := set.judge(s, facts, day)
+	proceeds, row, err := d.proceeds(s, facts, day)
 	if err != nil {
 		return nil, err
 	}
-	if open {
+	result, open, short, err := set.judge(s, facts, day, row)
+	if err != nil {
+		return nil, err
+	}
+	result.Proceeds = proceeds
+	allowed := proceeds == nil || !slices.ContainsFunc(proceeds.Clauses, func(c events.ClauseResult) bool { return !c.Passed })
+	if open && allowed {
 		return one(s, events.TypeBondTriaged, result), nil
 	}
-	e := &events.BondReturned{Reasons: []string{"gate_not_met"}, Reason: "不符合当日规则的准入条件 the gate of the day's rules is not met", From: s.Status, Triage: result}
+	result.Gate = ""
+	e := &events.BondReturned{From: s.Status, Triage: result}
+	if !open {
+		e.Reasons, e.Reason = append(e.Reasons, "gate_not_met"), "不符合当日规则的准入条件 the gate of the day's rules is not met"
+	}
 	if short {
 		e.Reasons = append(e.Reasons, "tenor_too_short")
+	}
+	if !allowed {
+		e.Reasons = append(e.Reasons, "proceeds_unclear")
+		if open {
+			e.Reason = "募集资金投向不符合当日规则 the use of the proceeds is not what the day's rules ask for"
+		}
 	}
 	return one(s, events.TypeBondReturned, e), nil
 }
@@ -176,36 +218,49 @@ func rate(s *Bond, d *events.BondRating, facts *Facts, now time.Time) ([]step.Ev
 	return one(s, events.TypeBondRated, d), nil
 }
 
-func file(s *Bond, d *events.BondFiling, now time.Time) ([]step.Event, error) {
-	if s.Status == StatusFiled && *s.Filing == *d {
+func (d decider) file(s *Bond, f *events.BondFiling, facts *Facts, now time.Time) ([]step.Event, error) {
+	if s.Status == StatusFiled && same(s.Filing, f) {
 		return nil, nil
 	}
 	if !s.within(StatusDocked, StatusRated) {
 		return nil, wrongStage(s, "对接主承销商之后才能申报", "the filing follows the docking")
 	}
-	if err := checkPast("/filed_on", d.FiledOn, now); err != nil {
+	if err := checkPast("/filed_on", f.FiledOn, now); err != nil {
 		return nil, err
 	}
-	return one(s, events.TypeBondFiled, d), nil
+	if rules, ok := d.course.At(f.FiledOn); ok {
+		if err := checkReport(s, f, facts, rules); err != nil {
+			return nil, err
+		}
+		if err := checkRatingStands(s.Rating, f.FiledOn, rules); err != nil {
+			return nil, err
+		}
+	}
+	return one(s, events.TypeBondFiled, f), nil
 }
 
-func register(s *Bond, d *events.BondRegistration, now time.Time) ([]step.Event, error) {
-	if s.Status == StatusRegistered && *s.Registration == *d {
+func (d decider) register(s *Bond, r *events.BondRegistration, now time.Time) ([]step.Event, error) {
+	if s.Status == StatusRegistered && *s.Registration == *r {
 		return nil, nil
 	}
 	if s.Status != StatusFiled {
 		return nil, wrongStage(s, "申报之后才能注册", "the registration follows the filing")
 	}
-	if err := checkPast("/registered_on", d.RegisteredOn, now); err != nil {
+	if err := checkPast("/registered_on", r.RegisteredOn, now); err != nil {
 		return nil, err
 	}
-	if d.RegisteredOn.Before(s.Filing.FiledOn) {
+	if r.RegisteredOn.Before(s.Filing.FiledOn) {
 		return nil, events.ErrDates.Refusef("/registered_on", "注册早于申报日 %s", "the registration is before the filing on %s", s.Filing.FiledOn)
 	}
-	if _, err := d.ValidTo.Start(); err != nil || d.ValidTo.Before(d.RegisteredOn) {
+	if _, err := r.ValidTo.Start(); err != nil || r.ValidTo.Before(r.RegisteredOn) {
 		return nil, events.ErrDates.Refuse("/valid_to", "有效期截止日应为真实日期且不早于注册日", "the last day must exist and not be before the registration")
 	}
-	return one(s, events.TypeBondRegistered, d), nil
+	if rules, ok := d.course.At(r.RegisteredOn); ok {
+		if err := checkRegistration(s, r, rules); err != nil {
+			return nil, err
+		}
+	}
+	return one(s, events.TypeBondRegistered, r), nil
 }
 
 func issue(s *Bond, d *events.BondIssue, now time.Time) ([]step.Event, error) {
@@ -278,6 +333,7 @@ func Evolve(s *Bond, e *step.Applied) *Bond {
 			original := next.BondTerms
 			next.Original = &original
 		}
+		next.keepRound(e.Time)
 		next.BondTerms, next.Enterprise, next.Party, next.Status = d.BondTerms, d.Enterprise, d.Party, StatusApplied
 		next.Round++
 		// The course begins again: what was found out belongs to the former round.
@@ -309,6 +365,33 @@ func Evolve(s *Bond, e *step.Applied) *Bond {
 		case events.TypeBondWithdrawn:
 			next.Status = StatusWithdrawn
 		}
+	default:
+		next.evolveClock(e.Data)
+		next.evolveAllocation(e.Data)
+		return next
+	}
+	if enters(s, next) {
+		next.stop(e.Time, next.Status)
 	}
 	return next
+}
+
+// keepRound puts what is kept of the round that ends into the history, and begins a round without clocks.
+func (s *Bond) keepRound(now time.Time) {
+	s.stop(now, StatusApplied)
+	r := Round{Round: s.Round, BondTerms: s.BondTerms, Filing: s.Filing, Clocks: s.Clocks}
+	if s.Return != nil {
+		r.From, r.Reasons, r.Reason = s.Return.From, s.Return.Reasons, s.Return.Reason
+		if s.Return.Triage != nil {
+			r.RuleSet = s.Return.Triage.RuleSet
+		}
+	}
+	if s.Triage != nil {
+		r.RuleSet = s.Triage.RuleSet
+	}
+	if s.Docking != nil {
+		r.Underwriter = s.Docking.Party
+	}
+	s.History = append(slices.Clone(s.History[max(0, len(s.History)-RoundsMax+1):]), r)
+	s.Clocks = nil
 }

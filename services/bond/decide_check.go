@@ -19,6 +19,11 @@ func mayAct(s *Bond, c *step.Command, facts *Facts, now time.Time) error {
 	switch c.Type {
 	case events.TypeResubmitBond, events.TypeDockBond, events.TypeWithdrawBond:
 		return mayFor(s.Issuer, s.IssuerKind, c, facts, now)
+	case events.TypeAllocateBond, events.TypeReleaseBondAllocation:
+		if id, ok := c.Actor.Party(); ok && id == s.Issuer {
+			return nil
+		}
+		return events.ErrForbidden.Refuse("", "只有发行机构可以登记资金投放", "only the issuing institution may record where its proceeds went")
 	case events.TypeEnhanceBond, events.TypeRateBond, events.TypeFileBond, events.TypeIssueBond:
 		if id, ok := c.Actor.Party(); ok && s.Docking != nil && s.Docking.Party == id {
 			return nil
@@ -66,6 +71,21 @@ func checkKind(kind string) error {
 	return events.ErrCode.Refusef("/issuer_kind", "没有发行主体类别 %s", "there is no kind of issuer %s", kind)
 }
 
+func checkVenue(venue string) error {
+	if venue != events.VenueInterbank && venue != events.VenueExchange {
+		return events.ErrCode.Refusef("/venue", "没有发行场所 %s", "there is no venue %s", venue)
+	}
+	return nil
+}
+
+func checkCategory(category string) error {
+	switch category {
+	case "", events.CategoryUpgrade, events.CategoryInvestment, events.CategoryIncubation, events.CategoryUse:
+		return nil
+	}
+	return events.ErrCode.Refusef("/category", "没有发行类别 %s", "there is no category %s", category)
+}
+
 // issuerKnown wants the facts of an issuer that is not suspended: an application records them.
 func issuerKnown(field, id string, facts *Facts) error {
 	switch {
@@ -98,8 +118,11 @@ func licenceValid(l events.Licence, day events.Date) bool {
 
 // checkTerms holds what a schema cannot say.
 func checkTerms(t *events.BondTerms) error {
-	if t.Venue != events.VenueInterbank && t.Venue != events.VenueExchange {
-		return events.ErrCode.Refusef("/venue", "没有发行场所 %s", "there is no venue %s", t.Venue)
+	if err := checkVenue(t.Venue); err != nil {
+		return err
+	}
+	if err := checkCategory(t.Category); err != nil {
+		return err
 	}
 	instrument, ok := codes.Instrument(t.Instrument)
 	if !ok {
@@ -200,7 +223,13 @@ func checkRating(d *events.BondRating, agency *OtherParty, now time.Time) error 
 	if !slices.ContainsFunc(agency.Licences, func(l events.Licence) bool { return l.Licence == "rating" && licenceValid(l, day) }) {
 		return events.ErrLicence.Refuse("/agency", "该机构当日没有有效的评级备案", "the agency has no rating filing that is valid today")
 	}
-	return checkPast("/rated_on", d.RatedOn, now)
+	if err := checkPast("/rated_on", d.RatedOn, now); err != nil {
+		return err
+	}
+	if _, err := d.ValidTo.Start(); d.ValidTo != "" && (err != nil || d.ValidTo.Before(d.RatedOn)) {
+		return events.ErrDates.Refuse("/valid_to", "有效期截止日应为真实日期且不早于评级日", "the last day must exist and not be before the rating")
+	}
+	return nil
 }
 
 func checkOther(field, id string, p *OtherParty) error {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jieli-bus/jieli/contracts"
+	"github.com/jieli-bus/jieli/contracts/calendar"
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/rules"
 	"github.com/jieli-bus/jieli/services/internal/chassis/step"
@@ -27,6 +28,17 @@ var ruleSets = func() *rules.Sets[RuleSet] {
 	}
 	return s
 }()
+
+var courseRules = func() *rules.Sets[CourseRules] {
+	s, err := LoadCourse(contracts.Rules())
+	if err != nil {
+		panic(err)
+	}
+	return s
+}()
+
+// deciding is what the tests decide by: the rule files, and the calendar.
+func deciding() step.Decider[Bond] { return Decider(courseRules, calendar.Add) }
 
 // say is a command with the least words: the operator, at noon, about bond:b1.
 type say struct {
@@ -133,12 +145,41 @@ func docked(offer string) say {
 func enhanced(kind string, amount int64) say {
 	return say{typ: events.TypeEnhanceBond, data: &events.BondEnhancement{Kind: kind, Provider: "p-g", Amount: yuan(amount)}, facts: firm()}
 }
-func rated(rating string, day events.Date) say {
-	return say{typ: events.TypeRateBond, data: &events.BondRating{Agency: "p-r", Rating: rating, Outlook: "stable", RatedOn: day}, facts: firm()}
+func rated(rating string, day events.Date, until ...events.Date) say {
+	d := &events.BondRating{Agency: "p-r", Rating: rating, Outlook: "stable", RatedOn: day}
+	if len(until) > 0 {
+		d.ValidTo = until[0]
+	}
+	return say{typ: events.TypeRateBond, data: d, facts: firm()}
 }
-func filed(day events.Date) say {
-	return say{typ: events.TypeFileBond, data: &events.BondFiling{Number: "F1", FiledOn: day}}
+func filed(day events.Date, change ...func(*events.BondFiling)) say {
+	d := &events.BondFiling{Number: "F1", FiledOn: day, Report: &events.BondReport{Kind: "annual", FiscalYear: 2025}}
+	for _, f := range change {
+		f(d)
+	}
+	return say{typ: events.TypeFileBond, data: d, facts: firm()}
 }
+
+// report names another report, or none.
+func report(kind string, year int) func(*events.BondFiling) {
+	return func(f *events.BondFiling) {
+		if f.Report = nil; kind != "" {
+			f.Report = &events.BondReport{Kind: kind, FiscalYear: year}
+		}
+	}
+}
+
+func listed(f *Facts) { f.Listed = "SSE-STAR:688001" }
+
+// late is a course all of one day.
+func late(until, day string) []say {
+	list := course(until)
+	for i := range list {
+		list[i] = list[i].on(day)
+	}
+	return list
+}
+
 func registered(day, to events.Date) say {
 	return say{typ: events.TypeRegisterBond, data: &events.BondRegistration{Number: "R1", RegisteredOn: day, ValidTo: to}}
 }
@@ -174,7 +215,7 @@ func course(until string) []say {
 func play(t testing.TB, s *Bond, version *uint64, c say) (*Bond, []step.Event, error) {
 	t.Helper()
 	command, now := c.command()
-	return steptest.Play(t, Decider(), s, version, command, now)
+	return steptest.Play(t, deciding(), s, version, command, now)
 }
 
 func given(t testing.TB, list ...say) (*Bond, *uint64) {
@@ -190,13 +231,21 @@ func given(t testing.TB, list ...say) (*Bond, *uint64) {
 	return s, version
 }
 
+// clockless is what was decided, clocks aside.
+func clockless(decided []step.Event) []step.Event {
+	return slices.DeleteFunc(slices.Clone(decided), func(e step.Event) bool { return e.Type == events.TypeBondClockStarted })
+}
+
 func TestCourse(t *testing.T) {
 	t.Parallel()
 	s, version := given(t, course(StatusIssued)...)
-	if s.Status != StatusIssued || *version != 8 || s.Docking.Party != "p-uw" || s.Triage.Gate != "title" || s.Round != 1 || !s.within(StatusFiled, StatusIssued) {
+	if s.Status != StatusIssued || *version != 15 || s.Docking.Party != "p-uw" || s.Triage.Gate != "title" || s.Round != 1 || !s.within(StatusFiled, StatusIssued) {
 		t.Fatalf("%+v at version %d", s, *version)
 	}
 	s, _ = given(t, append(course(StatusFiled), returned("rating_missing"), resubmitted(func(b *events.BondTerms) { b.Amount = yuan(200_000_000) }), triaged(), docked("o1"), filed("2026-06-15"), returned("other"), ended(events.TypeWithdrawBond))...)
+	if n := len(s.History); n != 1 || s.History[0].From != StatusFiled || s.History[0].Amount != yuan(300_000_000) || s.History[0].Underwriter != "p-uw" || s.History[0].Filing.Number != "F1" || len(s.History[0].Clocks) != 7 {
+		t.Fatalf("%+v", s.History)
+	}
 	if s.Status != StatusWithdrawn || s.Round != 2 || s.Rating != nil || len(s.Enhancements) != 0 || s.Original.Amount != yuan(300_000_000) || s.Return.From != StatusFiled {
 		t.Fatalf("%+v", s)
 	}
@@ -273,6 +322,23 @@ func TestDecisions(t *testing.T) {
 		"rate tomorrow":                      {given: course(StatusDocked), when: rated("AAA", "2026-06-16"), refuse: events.ErrDates, field: "/rated_on"},
 		"rate alike":                         {given: course(StatusRated), when: rated("AA+", "2026-06-14")},
 		"rate anew":                          {given: course(StatusRated), when: rated("AA", "2026-06-15"), then: []string{events.TypeBondRated}},
+		"rate until before its day":          {given: course(StatusDocked), when: rated("AA", "2026-06-15", "2026-06-14"), refuse: events.ErrDates, field: "/valid_to"},
+		"rate until no day":                  {given: course(StatusDocked), when: rated("AA", "2026-06-15", "2026-02-30"), refuse: events.ErrDates, field: "/valid_to"},
+		"file on the rating's last day":      {given: append(course(StatusDocked), rated("AA", "2026-06-14", "2026-06-15")), when: filed("2026-06-15"), then: []string{events.TypeBondFiled}},
+		"file after the rating":              {given: append(course(StatusDocked), rated("AA", "2026-06-13", "2026-06-14")), when: filed("2026-06-15"), refuse: events.ErrValidity, field: "/filed_on"},
+		"file on a rating a year old":        {given: append(course(StatusDocked), rated("AA", "2025-06-15")), when: filed("2026-06-15"), then: []string{events.TypeBondFiled}},
+		"file on a rating of a year and day": {given: append(course(StatusDocked), rated("AA", "2025-06-14")), when: filed("2026-06-15"), refuse: events.ErrValidity, field: "/filed_on"},
+		"file without a report":              {given: course(StatusDocked), when: filed("2026-06-15", report("", 0)), refuse: events.ErrPolicy, field: "/report"},
+		"file on the annual report, last":    {given: late(StatusDocked, "2026-08-31"), when: filed("2026-08-31").on("2026-08-31"), then: []string{events.TypeBondFiled}},
+		"file a day after the annual report": {given: late(StatusDocked, "2026-09-01"), when: filed("2026-09-01").on("2026-09-01"), refuse: events.ErrValidity, field: "/report"},
+		"file on a report of this year":      {given: course(StatusDocked), when: filed("2026-06-15", report("annual", 2026)), refuse: events.ErrDates, field: "/report/fiscal_year"},
+		"file on a half-year report":         {given: course(StatusDocked), when: filed("2026-06-15", report("half_year", 2025)), refuse: events.ErrPolicy, field: "/report/kind"},
+		"file half-year, listed, last day":   {given: late(StatusDocked, "2026-04-30"), when: filed("2026-04-30", report("half_year", 2025)).on("2026-04-30").with(listed), then: []string{events.TypeBondFiled}},
+		"file half-year, listed, a day late": {given: late(StatusDocked, "2026-05-01"), when: filed("2026-05-01", report("half_year", 2025)).on("2026-05-01").with(listed), refuse: events.ErrValidity, field: "/report"},
+		"register for 24 months":             {given: course(StatusFiled), when: registered("2026-06-15", "2028-06-15"), then: []string{events.TypeBondRegistered}},
+		"register for 24 months and a day":   {given: course(StatusFiled), when: registered("2026-06-15", "2028-06-16"), refuse: events.ErrValidity, field: "/valid_to"},
+		"a category that is none":            {when: applied(func(d *events.ApplyBond) { d.Category = "park" }), refuse: events.ErrCode, field: "/category"},
+		"triage in a category of elsewhere":  {given: []say{applied(func(d *events.ApplyBond) { d.Category = events.CategoryUpgrade })}, when: triaged(), refuse: events.ErrPolicy},
 		"file without a rating":              {given: course(StatusDocked), when: filed("2026-06-15"), then: []string{events.TypeBondFiled}},
 		"file before the docking":            {given: course(StatusTriaged), when: filed("2026-06-15"), refuse: events.ErrState},
 		"file alike":                         {given: course(StatusFiled), when: filed("2026-06-15")},
@@ -317,7 +383,7 @@ func TestDecisions(t *testing.T) {
 				steptest.Refused(t, err, c.refuse, c.field)
 				return
 			}
-			if err != nil || !slices.Equal(steptest.Types(decided), c.then) {
+			if err != nil || !slices.Equal(steptest.Types(clockless(decided)), c.then) {
 				t.Fatalf("%v %v, want %v", steptest.Types(decided), err, c.then)
 			}
 		})

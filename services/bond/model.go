@@ -29,6 +29,8 @@ const (
 	ProceedsMax     = 16
 	EnhancementsMax = 16
 	ReasonsMax      = 16
+	RoundsMax       = 16     // former rounds that a document keeps
+	AllocationsMax  = 512    // of one bond, what was released included
 	TenorMax        = 18_300 // days, 50 years
 	CouponBPMax     = 100_000
 	wholeBP         = 10_000 // 100 %
@@ -44,7 +46,8 @@ type Bond struct {
 	Enterprise   *events.EnterpriseFacts  `json:"enterprise,omitempty"`
 	Party        *events.PartyFacts       `json:"party,omitempty"`
 	Status       string                   `json:"status"`
-	Round        int                      `json:"round"` // 1 for the application, one more for every resubmission
+	Round        int                      `json:"round"`            // 1 for the application, one more for every resubmission
+	Clocks       []Clock                  `json:"clocks,omitempty"` // of this round; the last one runs unless the application has ended
 	Triage       *events.BondTriage       `json:"triage,omitempty"`
 	Docking      *events.BondDocked       `json:"docking,omitempty"`
 	Enhancements []events.BondEnhancement `json:"enhancements,omitempty"`
@@ -55,8 +58,26 @@ type Bond struct {
 	Return       *events.BondReturned     `json:"return,omitempty"` // the last one
 	End          *events.Reason           `json:"end,omitempty"`    // why it was rejected or withdrawn
 	Original     *events.BondTerms        `json:"original,omitempty"`
+	History      []Round                  `json:"history,omitempty"` // rounds that ended with a return, the latest RoundsMax
+	Allocations  []Allocation             `json:"allocations,omitempty"`
+	Allocated    *events.Money            `json:"allocated,omitempty"` // sum of what is outstanding; nil: nothing was ever allocated
 	CreatedAt    time.Time                `json:"created_at"`
 	UpdatedAt    time.Time                `json:"updated_at"`
+
+	ClocksStarted int `json:"clocks_started,omitempty"` // in all rounds
+}
+
+// Round is what is kept of a round that was returned (历次申报). The log has everything.
+type Round struct {
+	Round int `json:"round"`
+	events.BondTerms
+	From        string             `json:"from"` // stage it was returned from
+	Reasons     []string           `json:"reasons"`
+	Reason      string             `json:"reason"`
+	RuleSet     string             `json:"rule_set,omitempty"` // of its triage
+	Underwriter string             `json:"underwriter,omitempty"`
+	Filing      *events.BondFiling `json:"filing,omitempty"`
+	Clocks      []Clock            `json:"clocks,omitempty"`
 }
 
 // order of the stages; what has left the course has none.
@@ -96,12 +117,21 @@ type Facts struct {
 	Offer          *OfferFacts        // that a docking names
 	Other          *OtherParty        // who enhances or rates
 	Rules          Dated              // for a triage
+	Demand         *DemandFacts       // that an allocation names
 }
 
 // Dated gives the rules in force on a day.
 type Dated interface {
 	At(day events.Date) (*RuleSet, bool)
 }
+
+// Course gives the rules of the way that are in force on a day.
+type Course interface {
+	At(day events.Date) (*CourseRules, bool)
+}
+
+// DemandFacts is what an allocation to a demand rests on.
+type DemandFacts struct{ Enterprise string }
 
 // OfferFacts is what a docking rests on.
 type OfferFacts struct {
@@ -157,6 +187,50 @@ func Check(b *Bond) error {
 		return fmt.Errorf("issued %+v of %s", b.Issue, b.Amount)
 	case b.Status == StatusIssued && b.Issue.IssuedOn.After(b.Registration.ValidTo):
 		return fmt.Errorf("issued on %s, registered until %s", b.Issue.IssuedOn, b.Registration.ValidTo)
+	}
+	if err := checkClocks(b); err != nil {
+		return err
+	}
+	return checkAllocated(b)
+}
+
+// checkClocks: one clock runs at most, the last one, and it is of the stage that the application is in.
+func checkClocks(b *Bond) error {
+	for i := range b.Clocks {
+		c := &b.Clocks[i]
+		runs := c.State != ClockStopped
+		switch {
+		case runs && (i < len(b.Clocks)-1 || c.Stage != b.Status):
+			return fmt.Errorf("the clock of %s runs in stage %s", c.Stage, b.Status)
+		case runs == (c.EndedOn != ""), c.Breached > len(c.Levels), c.Round != b.Round:
+			return fmt.Errorf("clock %+v in round %d", c, b.Round)
+		}
+		for j := 1; j < len(c.Levels); j++ {
+			if a, z := c.Levels[j-1].DueOn, c.Levels[j].DueOn; z != "" && !z.After(a) {
+				return fmt.Errorf("level %d of clock %d is due on %s, after %s", j+1, c.Clock, z, a)
+			}
+		}
+	}
+	return nil
+}
+
+// checkAllocated: what is traced to deals is never more than was issued, and the sum is the sum.
+func checkAllocated(b *Bond) error {
+	if b.Allocated == nil {
+		if len(b.Allocations) > 0 {
+			return fmt.Errorf("%d allocations without a sum", len(b.Allocations))
+		}
+		return nil
+	}
+	var sum int64
+	for _, a := range b.Allocations {
+		if a.Outstanding.Minor < 0 || a.Outstanding.Minor > a.Amount.Minor || a.Outstanding.Currency != b.Allocated.Currency {
+			return fmt.Errorf("allocation %+v", a)
+		}
+		sum += a.Outstanding.Minor
+	}
+	if b.Issue == nil || b.IssuerKind != events.IssuerFinancial || sum != b.Allocated.Minor || sum > b.Issue.Amount.Minor {
+		return fmt.Errorf("allocated %s, together %d, of %+v", b.Allocated, sum, b.Issue)
 	}
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 )
 
-// Index gives the list filters of an application's document: issuer, status, venue, issuer_kind, instrument, currency, region and
-// underwriter; and what it is sorted by.
+// Index gives the list filters of an application's document: issuer, status, venue, issuer_kind, instrument, currency, region,
+// clock and underwriter; and what it is sorted by.
 func Index(doc []byte) ([]store.Index, error) {
 	var b Bond
 	if err := events.Unmarshal(doc, &b); err != nil {
@@ -27,6 +27,9 @@ func Index(doc []byte) ([]store.Index, error) {
 	}
 	if region := b.attributes().Region; region != "" {
 		index = append(index, store.Index{Name: "region", Value: region})
+	}
+	if c := b.running(); c != nil {
+		index = append(index, store.Index{Name: "clock", Value: c.State})
 	}
 	if b.Docking != nil {
 		index = append(index, store.Index{Name: "underwriter", Value: b.Docking.Party})

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/jieli-bus/jieli/contracts/codes"
-	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/rules"
 )
 
@@ -62,7 +61,7 @@ func (r *RuleSet) Follows(*RuleSet) error {
 			faults = append(faults, fmt.Errorf("two gates for %s", at))
 		}
 		seen[[2]string{g.IssuerKind, g.Venue}] = true
-		if checkKind(g.IssuerKind) != nil || g.Venue != events.VenueInterbank && g.Venue != events.VenueExchange {
+		if checkKind(g.IssuerKind) != nil || checkVenue(g.Venue) != nil {
 			faults = append(faults, fmt.Errorf("no gate is for %s", at))
 		}
 		if n := len(g.All) + len(g.Any); n == 0 || n > 32 {

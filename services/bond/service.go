@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jieli-bus/jieli/contracts/calendar"
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
 	"github.com/jieli-bus/jieli/services/internal/chassis/rules"
@@ -17,13 +18,14 @@ import (
 // Deps are the ports that the service needs; all are required.
 type Deps struct {
 	Lookup app.Lookup           // reads enterprises, parties, offers, and this context's own documents
-	Rules  *rules.Sets[RuleSet] // the dated rules
+	Rules  *rules.Sets[RuleSet] // the dated gates
+	Course *rules.Sets[CourseRules]
 }
 
 // New returns the service of context bond.
 func New(deps Deps) app.Service {
 	return app.Service{
-		Machine: step.NewMachine(Decider()),
+		Machine: step.NewMachine(Decider(deps.Course, calendar.Add)),
 		Path:    Path,
 		Create:  Create,
 		Amend:   Amend,
@@ -36,6 +38,7 @@ func New(deps Deps) app.Service {
 			app.StatusFilter("triaged"),
 			{Name: "venue", About: "发行市场", AboutEN: "venue", Example: "interbank"},
 			{Name: "instrument", About: "金融工具，codes/instruments.json", AboutEN: "instrument, codes/instruments.json", Example: "tech_bond"},
+			{Name: "clock", About: "当前阶段计时状态：running、unknown、breached", AboutEN: "state of the stage's clock: running, unknown or breached", Example: "breached"},
 			{Name: "underwriter", About: "主承销商编号", AboutEN: "id of the underwriter", Example: "broker-1"},
 			app.RegionFilter,
 			app.CurrencyFilter,
@@ -67,6 +70,10 @@ func (p preparer) prepare(ctx context.Context, c *step.Command) error {
 		facts.Other, err = p.other(ctx, "/provider", d.Provider)
 	case *events.BondRating:
 		facts.Other, err = p.other(ctx, "/agency", d.Agency)
+	case *events.BondFiling:
+		err = p.ofBond(ctx, c.Subject, facts) // whose report it is
+	case *events.AllocateBond:
+		err = p.allocation(ctx, facts, d)
 	case *events.Reason:
 		err = p.ofUser(ctx, c, facts)
 	default:
@@ -74,6 +81,36 @@ func (p preparer) prepare(ctx context.Context, c *step.Command) error {
 	}
 	c.Facts = facts
 	return err
+}
+
+// allocation reads what an allocation names.
+func (p preparer) allocation(ctx context.Context, facts *Facts, d *events.AllocateBond) error {
+	if err := p.enterprise(ctx, facts, "/enterprise", d.Enterprise); err != nil {
+		return err
+	}
+	if d.Offer != "" {
+		if err := p.offer(ctx, facts, d.Offer); err != nil {
+			return err
+		}
+	}
+	if d.Demand == "" {
+		return nil
+	}
+	if !events.ValidID(d.Demand) {
+		return events.ErrID.Refuse("/demand", "需求编号含有不允许的字符", "the demand's id has characters that are not allowed")
+	}
+	var doc struct {
+		Enterprise string `json:"enterprise"`
+	}
+	_, _, err := p.read(ctx, "demand", d.Demand, &doc)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // Decide refuses
+	}
+	if err != nil {
+		return err
+	}
+	facts.Demand = &DemandFacts{Enterprise: doc.Enterprise}
+	return nil
 }
 
 // ofUser reads the issuer where a user acts for it.

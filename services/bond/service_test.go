@@ -51,7 +51,7 @@ func service(t *testing.T, docs documents) app.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(Deps{Lookup: docs, Rules: sets})
+	return New(Deps{Lookup: docs, Rules: sets, Course: courseRules})
 }
 
 // TestPrepareThenDecide: what the edge looks up is enough for every stage up to the rating.
@@ -82,7 +82,7 @@ func TestPrepareThenDecide(t *testing.T) {
 			t.Fatalf("%s: %v", command.Type, err)
 		}
 		var err error
-		s, _, err = steptest.Play(t, Decider(), s, version, command, now)
+		s, _, err = steptest.Play(t, deciding(), s, version, command, now)
 		if c.refuse.Code != "" {
 			steptest.Refused(t, err, c.refuse, c.field)
 		} else if err != nil {
@@ -117,7 +117,7 @@ func TestPrepareRefuses(t *testing.T) {
 	if err := prepare(t.Context(), off); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Decide(nil, off, noon)
+	_, err := deciding().Decide(nil, off, noon)
 	steptest.Refused(t, err, events.ErrState, "/issuer")
 }
 
@@ -128,7 +128,7 @@ func TestIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"issuer": uscc, "status": "docked", "venue": "interbank", "issuer_kind": "technology_firm", "instrument": "tech_note", "currency": "CNY", "region": "350100", "underwriter": "p-uw",
+	want := map[string]string{"issuer": uscc, "status": "docked", "venue": "interbank", "issuer_kind": "technology_firm", "instrument": "tech_note", "currency": "CNY", "region": "350100", "underwriter": "p-uw", "clock": "running",
 		"amount": "CNY:0000000030000000000", "created": "2026-06-15T04:00:00.000Z", "updated": "2026-06-15T04:00:00.000Z"}
 	for _, i := range list {
 		if want[i.Name] != i.Value {

@@ -11,7 +11,8 @@ import (
 )
 
 // judge holds an application against the gate of its issuer kind and venue, as of a day (分诊). short: the tenor is among what fails.
-func (r *RuleSet) judge(s *Bond, facts *Facts, day events.Date) (result *events.BondTriage, open, short bool, err error) {
+// Where the row of the proceeds opens the gate, its alternatives are not asked for.
+func (r *RuleSet) judge(s *Bond, facts *Facts, day events.Date, row *ProceedsRow) (result *events.BondTriage, open, short bool, err error) {
 	i := slices.IndexFunc(r.Gates, func(g Gate) bool { return g.IssuerKind == s.IssuerKind && g.Venue == s.Venue })
 	if i < 0 {
 		return nil, false, false, events.ErrPolicy.Refusef("", "规则 %s 没有该类主体和场所的条件", "the rules %s have no gate for this kind of issuer and venue", r.ID)
@@ -30,14 +31,18 @@ func (r *RuleSet) judge(s *Bond, facts *Facts, day events.Date) (result *events.
 		open = open && c.Passed
 		short = short || c.Clause == clauseTenor && !c.Passed
 	}
-	for i := range gate.Any {
+	alternatives := gate.Any
+	if row != nil && row.OpensGate {
+		alternatives, result.Gate = nil, gateCategory
+	}
+	for i := range alternatives {
 		c := gate.Any[i].judge(s, facts, day)
 		result.Clauses = append(result.Clauses, c)
 		if c.Passed && result.Gate == "" {
 			result.Gate = c.Clause
 		}
 	}
-	if len(gate.Any) > 0 && result.Gate == "" {
+	if len(alternatives) > 0 && result.Gate == "" {
 		open = false
 	}
 	if !open {
@@ -45,6 +50,9 @@ func (r *RuleSet) judge(s *Bond, facts *Facts, day events.Date) (result *events.
 	}
 	return result, open, short, nil
 }
+
+// gateCategory names the gate that a category opens.
+const gateCategory = "category"
 
 // judge finds what a clause asks for. What is not known does not pass.
 func (c *Clause) judge(s *Bond, facts *Facts, day events.Date) events.ClauseResult {
