@@ -11,6 +11,36 @@ import (
 	"pgregory.net/rapid"
 )
 
+// TestLivesOfInstitutionsBonds plays random allocations and releases from many hands after a random issue.
+func TestLivesOfInstitutionsBonds(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		next := lent(StatusIssued)
+		draw := func(t *rapid.T, now time.Time) *step.Command {
+			c := allocated("x", 1)
+			switch number := rapid.StringMatching("a[1-6]").Draw(t, "allocation"); {
+			case len(next) > 0:
+				c, next = next[0], next[1:]
+			case rapid.Bool().Draw(t, "release"):
+				if c = released(number, nil); rapid.Bool().Draw(t, "part") {
+					c = released(number, money(rapid.Int64Range(0, 150_000_000).Draw(t, "back")))
+				}
+			default:
+				c = allocated(number, rapid.Int64Range(1, 150_000_000).Draw(t, "amount"))
+			}
+			command, _ := c.command()
+			return command
+		}
+		steptest.Lives(t, step.NewMachine(deciding()), noon, draw, func(doc []byte) error {
+			var b Bond
+			if err := json.Unmarshal(doc, &b); err != nil {
+				return err
+			}
+			return Check(&b)
+		})
+	})
+}
+
 // TestLivesOfBonds plays random courses: what Check says holds after each event, and nothing follows the end.
 func TestLivesOfBonds(t *testing.T) {
 	t.Parallel()

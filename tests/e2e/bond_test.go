@@ -97,8 +97,8 @@ func bondGreenChannel(s *system) {
 	s.refused(events.ErrLicence, "POST", path+"/enhance", map[string]any{"kind": "guarantee", "provider": "p-bank", "amount": money("1.00")})
 	s.do("POST", path+"/enhance", map[string]any{"kind": "crmw", "provider": "p-bank", "amount": money("100000000.00")})
 	s.do("POST", path+"/rate", map[string]any{"agency": "p-rate", "rating": "AA+", "outlook": "stable", "rated_on": "2026-01-05"})
-	s.do("POST", path+"/file", map[string]any{"number": "示例申报1号", "filed_on": "2026-01-06"})
-	s.do("POST", path+"/register", map[string]any{"number": "示例注册1号", "registered_on": "2026-01-07", "valid_to": "2099-12-31"})
+	s.do("POST", path+"/file", map[string]any{"number": "示例申报1号", "filed_on": "2026-01-06", "report": map[string]any{"kind": "annual", "fiscal_year": 2025}})
+	s.do("POST", path+"/register", map[string]any{"number": "示例注册1号", "registered_on": "2026-01-07", "valid_to": "2028-01-07"})
 	s.refused(events.ErrRange, "POST", path+"/issue", map[string]any{"amount": money("300000000.01"), "coupon_bp": 215, "issued_on": "2026-01-08", "matures_on": "2029-01-08"})
 	a = s.do("POST", path+"/issue", map[string]any{"amount": money("300000000.00"), "coupon_bp": 215, "issued_on": "2026-01-08", "matures_on": "2029-01-08"})
 	if b := s.bond(id, a.Position); b.Status != "issued" {
