@@ -116,12 +116,15 @@ func TestAllocations(t *testing.T) {
 
 func TestAllocationsAreBounded(t *testing.T) {
 	t.Parallel()
-	s, version := given(t, lent(StatusIssued)...)
-	var err error
-	for i := range AllocationsMax {
-		if s, _, err = play(t, s, version, allocated("a"+strconv.Itoa(i), 1)); err != nil {
-			t.Fatal(err)
-		}
+	s, version := given(t, append(lent(StatusIssued), allocated("a1", 1))...)
+	for i := len(s.Allocations); i < AllocationsMax-1; i++ {
+		a := s.Allocations[0]
+		a.Allocation, a.Outstanding.Minor = "b"+strconv.Itoa(i), 0
+		s.Allocations = append(s.Allocations, a)
+	}
+	s, _, err := play(t, s, version, allocated("the-last", 1))
+	if err != nil {
+		t.Fatal(err)
 	}
 	_, _, err = play(t, s, version, allocated("one-more", 1))
 	steptest.Refused(t, err, events.ErrRange, "")

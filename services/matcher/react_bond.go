@@ -47,6 +47,10 @@ func (r *Reactor) applyBond(e *step.Applied) error {
 		return nil
 	default:
 		d = d.standing(d.after(e.Version, 0, 0))
+		if looking && !leavesMarket(e.Type) { // a clock, or what a newer release wrote: only the version moves
+			r.index.StandDemand(e.Subject, d.DemandStanding)
+			return nil
+		}
 	}
 	r.index.RemoveDemand(e.Subject)
 	delete(r.answered, e.Subject)
@@ -57,6 +61,15 @@ func (r *Reactor) applyBond(e *step.Applied) error {
 		r.bonds[e.Subject] = d
 	}
 	return nil
+}
+
+// leavesMarket reports whether an application looks for no underwriter after an event.
+func leavesMarket(typ string) bool {
+	switch typ {
+	case events.TypeBondDocked, events.TypeBondReturned, events.TypeBondRejected, events.TypeBondWithdrawn:
+		return true
+	}
+	return false
 }
 
 // finance is the section of GB/T 4754 that institutions are in (金融业).

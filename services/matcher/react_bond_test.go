@@ -45,10 +45,16 @@ func TestReactorFollowsBonds(t *testing.T) {
 	}
 	quiet(events.TypeBondApplied, &events.BondApplied{ID: id, Issuer: "x-1", IssuerKind: events.IssuerTechnology, BondTerms: terms, Enterprise: facts})
 	asks(2, "large")
+	for _, typ := range []string{events.TypeBondClockStarted, events.TypeBondClockBreached} { // its clock changes nothing
+		if c := f.give(typ, id, &events.BondClock{}); c != nil {
+			t.Fatalf("%s asks for %+v", typ, c)
+		}
+	}
+	expect(t, "with its clock", f.ranking(id), "large")
 	quiet(events.TypeBondReturned, &events.BondReturned{From: "triaged"})
 	terms.Amount.Minor = 100_000
 	quiet(events.TypeBondResubmitted, &events.BondResubmitted{BondTerms: terms, Enterprise: facts})
-	asks(5, "large", "small")
+	asks(7, "large", "small")
 	quiet(events.TypeBondDocked, &events.BondDocked{Offer: "small"})
 	quiet(events.TypeBondRated, &events.BondRating{})
 	if _, err := f.service.Apply(Origin{"bond", 0, 99}, &step.Applied{Type: events.TypeBondFiled, Subject: id, Version: 99, Data: &events.BondFiling{}}); !errors.Is(err, ErrGap) {

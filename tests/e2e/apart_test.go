@@ -28,7 +28,7 @@ func TestApart(t *testing.T) {
 		name string
 		run  func(s *system)
 	}{
-		{"BadInput", badInput}, {"ViewsAreClosed", viewsAreClosed}, {"Rebuild", rebuilds}, {"FirstLine", firstLine}, {"BondGreenChannel", bondGreenChannel},
+		{"BadInput", badInput}, {"ViewsAreClosed", viewsAreClosed}, {"Rebuild", rebuilds}, {"FirstLine", firstLine}, {"BondGreenChannel", bondGreenChannel}, {"BondCourse", bondCourse},
 		{"Crossborder", crossborderLife}, {"CrossborderRace", crossborderRace}, {"Many", many}, {"Lifecycles", lifecycles}, {"Streams", streamsGoOn}, {"Grants", grantsChange},
 	} {
 		if !t.Run(test.name, func(t *testing.T) { test.run(s.on(t)) }) {
