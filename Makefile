@@ -1,6 +1,6 @@
 # Jieli (接力). `make help` lists the targets. A machine needs Go, make and git; everything else is optional.
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-planted bench bench-match lint verify/generate generate clean
+.PHONY: help build run test test-planted hostile fuzz bench bench-match lint verify/generate generate clean
 
 MODULES := contracts events services tests tools
 GO      ?= go
@@ -31,6 +31,21 @@ test: ## everything CI tests: vet and tests of all five modules, with the race d
 
 test-planted: ## plant every known bug in our own code, one at a time, and fail if a test suite does not notice (ARGS="-sample", "-only grant")
 	$(GO) run ./tests/planted $(ARGS)
+
+# How long each fuzz target runs.
+FUZZTIME ?= 20s
+
+hostile: ## every bad input at every door (HTTP, NATS, files): counts by class and door, then the corpora of all fuzz targets
+	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && \
+	JIELI_BAD=all $(GO) test -count=1 -v -timeout 30m -run '^(TestBadInput|TestBadInputBySchema|TestBadFiles|TestHostileClientsHarmNobodyElse)$$' ./tests/e2e >"$$log" 2>&1; status=$$?; \
+	grep -vE '^ *(=== |--- PASS)' "$$log"; [ $$status = 0 ] || exit $$status
+	$(GO) test -count=1 -run '^Fuzz' $$(grep -rl --include='*_test.go' '^func Fuzz' $(MODULES) | xargs -n1 dirname | sort -u | sed 's|^|./|')
+
+fuzz: ## every fuzz target for FUZZTIME (default 20s)
+	@grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' $(MODULES) | while IFS=: read -r file line name; do \
+		name=$${name#func }; echo "$$name ($$(dirname $$file))"; \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
+	done
 
 bench: ## measure, and write docs/benchmarks.md (ARGS="-quick", "-only commands")
 	cd tests && $(GO) run ./bench $(ARGS)

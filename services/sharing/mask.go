@@ -43,7 +43,7 @@ func NewPolicy(d *Department) *Policy {
 		for typ, fields := range g.Types {
 			r := &rule{grant: g, starts: starts, ends: ends, fields: &tree{}}
 			if planted.On("one_field_too_many") {
-				fields = append(slices.Clone(fields), "source")
+				fields = append(slices.Clone(fields), "enterprise")
 			}
 			for _, path := range fields {
 				r.fields.add(strings.Split(path, "."))

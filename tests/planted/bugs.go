@@ -64,8 +64,7 @@ var bugs = []bug{
 	{"lost_append_unnoticed", "an append that was refused is passed over", ledger("TestRelayNoticesLostAppend|TestDerivedIntruder"), false},
 	{"projection_applies_out_of_place", "a read model takes a batch that does not follow its position", store("TestMemory"), true},
 	{"projection_without_position", "a read model does not keep its position", store("TestMemory"), false},
-	{"projection_of_another_ledger", "a read model built from another ledger is kept", []suite{{"tests/e2e", "TestRedis"}}, false},
-	{"ack_before_apply", "a message is acknowledged before it is handled", bus("TestSuiteInLanesEmbedded|TestOldAcked|TestCloseGivesBack"), true},
+	{"ack_before_apply", "a message is acknowledged before it is handled", bus("TestCloseGivesBackInOrder|TestSuiteInLanesEmbedded"), false},
 	{"dead_letter_dropped", "a message that cannot be handled is thrown away", bus("TestDeadLetterWithItsReason"), false},
 	{"handled_message_comes_again", "a message whose acknowledgement was lost is handled twice", bus("TestOldAcked|TestConsumerDeleted|TestSuiteIn"), false},
 	{"lanes_by_message", "the events of one entity are handled side by side", bus("TestOrderWithinSubjectUnderRouter"), false},
@@ -74,9 +73,9 @@ var bugs = []bug{
 	{"idempotency_key_ignored", "a request's Idempotency-Key makes no command id", webapi("TestCommandIDs"), true},
 	{"if_match_ignored", "a request's If-Match is not passed on", webapi("TestCommands"), false},
 	{"cursor_signature_unchecked", "a forged cursor is read", webapi("TestListRefusals"), true},
-	{"party_speaks_for_another", "a party's token speaks for another party", webapi("TestAccess|TestRequestRefusals|TestActorTravels"), false},
+	{"party_speaks_for_another", "a party's token speaks for another party", webapi("TestActorOf"), false},
 	{"read_does_not_wait", "a read with a position does not wait for it", webapi("TestReadYourWrites|TestReadWaits"), false},
-	{"actor_taken_from_the_event", "who acts is what the event says, not whose account it came through", []suite{{"services/portal", "TestEvent"}, {"tests/e2e", "TestParty"}}, false},
+	{"actor_taken_from_the_event", "who acts is what the event says, not whose account it came through", []suite{{"services/portal", "TestEvent"}}, false},
 	{"contact_in_an_event", "personal data reach the ledger", []suite{{"services/registry", "TestPrepareContact"}}, true},
 
 	// What others see.
@@ -88,7 +87,7 @@ var bugs = []bug{
 	{"end_of_a_grant_ignored", "a grant goes on behind its last day", sharing("TestView"), false},
 	{"region_of_a_grant_ignored", "a grant for some regions shows all", sharing("TestView"), false},
 	{"party_sees_anothers_offer", "a party sees what was offered by another", sharing("TestOwn"), true},
-	{"late_grant", "a change that comes behind what is written is not made good", []suite{{"tests/e2e", "TestGrants"}}, false},
+	{"late_grant", "a change that comes behind what is written is not made good", sharing("TestOvertaken"), false},
 	{"private_bound_shown", "an explanation tells a private bound", []suite{{"services/matcher", "TestPrivate|TestExplanation"}}, true},
 
 	// Decisions.

@@ -199,6 +199,25 @@ func FuzzJSONLines(f *testing.F) {
 	})
 }
 
+func FuzzCSV(f *testing.F) {
+	f.Add([]byte(enterprises))
+	f.Add([]byte("id,name\n\"a\nb,c\n"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		s, err := CSV(file(t, "f.csv", string(content)), Enterprise)
+		if err != nil {
+			return
+		}
+		for r, err := range s.Rows() {
+			if err != nil {
+				return
+			}
+			if r.Problem == nil && !json.Valid(r.Data) {
+				t.Fatalf("accepted %q", r.Data)
+			}
+		}
+	})
+}
+
 // TestIDThatIsNone: an offer's id of null or "" once got a second id in front of it, and the row was refused for the repeated key
 // instead of for its id. Only a row without one gets an id.
 func TestIDThatIsNone(t *testing.T) {

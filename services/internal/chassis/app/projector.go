@@ -12,7 +12,6 @@ import (
 
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
-	"github.com/jieli-bus/jieli/services/internal/chassis/planted"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
 )
@@ -193,7 +192,7 @@ func (p *Projector) positions(ctx context.Context, info ledger.LogInfo) ([]store
 		if at.IsZero() {
 			continue
 		}
-		if !at.Created.Equal(info.Created) && !planted.On("projection_of_another_ledger") {
+		if !at.Created.Equal(info.Created) {
 			return nil, &otherHistory{fmt.Sprintf("it was built from a ledger created at %s, this one was created at %s", at.Created, info.Created)}
 		}
 		s, err := p.Source.Get(ctx, at.Sequence)
