@@ -113,6 +113,7 @@ func (w *world) borrowers(history, _ int) func(r *rand.Rand) *command {
 
 // TestHeadroom: draws and repayments, commands repeated under their ids; over good connections, and over some that are cut all the time.
 func TestHeadroom(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.histories("crossborder", w.borrowers, borrower{version: 1 + contracts})
 	w.verify()

@@ -25,7 +25,7 @@ import (
 
 // The size of a run, after -args: -histories 1000 -ops 2000.
 var (
-	histories = flag.Int("histories", 20, "histories recorded by each test")
+	histories = flag.Int("histories", 10, "histories recorded by each of the two tests")
 	ops       = flag.Int("ops", 500, "commands of a history")
 	seed      = flag.Uint64("seed", 0, "of the commands; 0: a new one")
 )

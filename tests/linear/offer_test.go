@@ -132,6 +132,7 @@ func offerID(history, i int) string { return fmt.Sprintf("offer-%d-%d", history,
 // TestOffers: reserve, release, commit and withdraw on offers, commands repeated under their ids; over good connections, and over some
 // that are cut all the time.
 func TestOffers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.do("/v1/parties", map[string]any{"id": "bank-1", "kind": "bank", "name": "示例科技银行", "region": "330100",
 		"licences": []any{map[string]any{"licence": "bank", "number": "B0001", "valid_from": "2020-01-01"}}})

@@ -68,7 +68,7 @@ func (a *Auditor) commit(s *Stored) error {
 		return nil
 	}
 	if err := a.Tips[s.Partition].check(name, s, c); err != nil {
-		a.Violation("I6", where, err.Error())
+		a.Violation("I6", where, fmt.Sprintf("commit %s: %s", c.Record.Commit, err))
 	}
 	a.Tips[s.Partition] = Tip{Sequence: s.Sequence, Number: c.Number, Hash: s.Hash(), Time: c.Time}
 	a.Commits++
@@ -116,16 +116,16 @@ func (a *Auditor) event(e *events.Event, origin events.Position) error {
 	}
 	applied, err := Applied(e)
 	if err != nil {
-		a.Violation("I5", origin.Origin(), err.Error())
+		a.Violation("I5", origin.Origin(), fmt.Sprintf("event %s: %s", e.ID, err))
 		return nil
 	}
 	state := a.States[origin.Partition]
 	if have := state.Version(e.Subject); applied.Version != have+1 {
-		a.Violation("I5", origin.Origin(), fmt.Sprintf("version %d of %s follows version %d", applied.Version, e.Subject, have))
+		a.Violation("I5", origin.Origin(), fmt.Sprintf("event %s: version %d of %s follows version %d", e.ID, applied.Version, e.Subject, have))
 	}
 	state.Apply(applied)
 	if err := state.Check(e.Subject); err != nil {
-		a.Violation("I2", origin.Origin(), fmt.Sprintf("%s: %s", e.Subject, err))
+		a.Violation("I2", origin.Origin(), fmt.Sprintf("after event %s: %s: %s", e.ID, e.Subject, err))
 	}
 	return nil
 }
