@@ -88,8 +88,8 @@ func checkStage(stage string) error {
 }
 
 func checkProfile(s *Enterprise, d *events.Profile, now time.Time) error {
-	if year := now.In(events.Beijing).Year(); d.FiscalYear < 2000 || d.FiscalYear > year {
-		return events.ErrRange.Refusef("/fiscal_year", "年度应在 2000 至 %d 之间", "the fiscal year is between 2000 and %d", year)
+	if year := now.In(events.Beijing).Year(); d.FiscalYear < fiscalYearMin || d.FiscalYear > year {
+		return events.ErrRange.Refusef("/fiscal_year", "年度应在 %d 至 %d 之间", "the fiscal year is between %d and %d", fiscalYearMin, year)
 	}
 	for _, n := range []struct {
 		field string

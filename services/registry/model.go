@@ -28,6 +28,7 @@ const (
 	ProfilesMax       = 40
 	TitlesMax         = 100
 	AuthorisationsMax = 200
+	fiscalYearMin     = 2000
 	FocusMax          = 16
 )
 

@@ -31,6 +31,7 @@ func house() map[string]string {
 		"tools/jieli/main.go":       imports("main", module+"services/allinone"),
 		"tests/bench/main.go":       imports("main", "testing"),
 	}
+	files["services/demand/decide_units.go"] = "package demand\nconst (\n\twholeBP = 10_000\n\tframe = 160\n\tfiscalYearMin = 2000\n\tMonthsMax = 600\n)\nvar mask, score = 0xe2, 99\n"
 	for _, s := range []string{"demand", "offer"} {
 		dir := "services/" + s + "/"
 		files[dir+"doc.go"] = "package " + s + "\n"
@@ -95,6 +96,11 @@ func TestRulesCanFail(t *testing.T) {
 		{"decisions are pure", "services/offer/decide.go", "package offer\nfunc f() { go f() }\n", "no goroutines"},
 		{"decisions are pure", stepping + "/clock.go", body("step", "time", "var now = time.Now\n"), "uses time.Now"},
 		{"decisions are pure", "services/demand/model.go", gone, "model.go: the rule speaks of it, and it is gone"},
+		{"decisions hold no policy numbers", "services/offer/decide.go", "package offer\nfunc f(n int) bool { return n >= 6_000 }\n", "decide.go: line 2 holds 6_000"},
+		{"decisions hold no policy numbers", "services/offer/triage_gate.go", "package offer\nvar parameter = 1.75\n", "holds 1.75"},
+		{"decisions hold no policy numbers", "services/offer/decide_weight.go", "package offer\nconst shareNeeded = 7000\n", "holds 7000"},
+		{"decisions hold no policy numbers", "services/demand/decide_units.go", gone, "wholeBP: no decision has such a constant any more"},
+		{"decisions hold no policy numbers", "services/offer/score.go", "package offer\nvar percent = 100\n", ""},
 		{"a service does not import another service", "services/demand/x.go", body("demand", module+"services/offer", ""), "imports " + module + "services/offer"},
 		{"the frame does not import a service", chassis + "/app/x.go", body("app", module+"services/demand", ""), "services/demand"},
 		{"the frame does not import a service", chassis + "/app/x.go", body("app", module+allinone, ""), allinone},
