@@ -1,6 +1,6 @@
 # Jieli (接力). `make help` lists the targets. A machine needs Go, make and git; everything else is optional.
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-planted hostile fuzz bench bench-match lint verify/generate generate clean
+.PHONY: help build run test sim test-planted hostile fuzz bench bench-match lint verify/generate generate clean
 
 MODULES := contracts events services tests tools
 GO      ?= go
@@ -28,6 +28,9 @@ test: ## everything CI tests: vet and tests of all five modules, with the race d
 	$(GO) vet work
 	@$(if $(RACE),,echo 'no C compiler: testing without the race detector')
 	$(GO) run ./tests/run -count=1 -p $(PARALLEL) $(RACE) -timeout 10m work
+
+sim: ## simulate: SEEDS=20000 seeds, or one (SEED=28)
+	cd tests && SIM_SEEDS=$(or $(SEEDS),20000) SIM_SEED=$(SEED) $(GO) test -count=1 -timeout 30m -run TestSeeds -v ./sim
 
 test-planted: ## plant every known bug in our own code, one at a time, and fail if a test suite does not notice (ARGS="-sample", "-only grant")
 	$(GO) run ./tests/planted $(ARGS)

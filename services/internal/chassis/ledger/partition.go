@@ -80,7 +80,7 @@ func (p *partition) collect(ctx context.Context) ([]*pending, error) {
 		stop := func() {}
 		if at, ok := p.state.NextDue(); ok {
 			for _, floor := range []time.Time{p.retry, p.timers} {
-				if at.Before(floor) {
+				if at.Before(floor) && p.pausing(floor) {
 					at = floor
 				}
 			}
@@ -128,13 +128,19 @@ func (p *partition) retimed() {
 	p.timers = time.Time{}
 }
 
+// pausing reports whether one of the writer's pauses lasts. None is longer than a second: what seems longer is a clock that was set back.
+func (p *partition) pausing(until time.Time) bool {
+	left := until.Sub(p.now())
+	return left > 0 && left <= timersRest
+}
+
 // timersRest is the pause when nothing but refused timers is due. It delays others that come due meanwhile.
 const timersRest = time.Second
 
 // due lists the timers whose time has come. A timer that was refused stays due, before all others: it is passed over.
 func (p *partition) due() []*pending {
 	now := p.now()
-	if now.Before(p.timers) {
+	if p.pausing(p.timers) {
 		return nil
 	}
 	var list []*pending
@@ -163,7 +169,7 @@ func (p *partition) now() time.Time {
 // process decides a group, commits it and answers it.
 func (p *partition) process(ctx context.Context, group []*pending) error {
 	now := p.now()
-	if p.clock.Now().Before(p.retry) {
+	if p.pausing(p.retry) {
 		p.refuseNoRoom(group)
 		return nil
 	}
@@ -199,7 +205,7 @@ func (p *partition) process(ctx context.Context, group []*pending) error {
 	case errors.Is(err, ErrNoSpace):
 		p.undo(g)
 		p.refuseNoRoom(g.all())
-		p.retry = p.clock.Now().Add(time.Second)
+		p.retry = p.now().Add(timersRest)
 		p.logger.Error().Err(err).Msg("no room at the broker; commands are refused for a second")
 		return nil
 	case errors.Is(err, errLost):

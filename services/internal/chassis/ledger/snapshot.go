@@ -237,7 +237,7 @@ func restore(ctx context.Context, log Log, created time.Time, machine step.Machi
 	if errors.Is(ignored, fs.ErrNotExist) {
 		ignored = nil
 	}
-	if f != nil {
+	if f != nil && f.tip.Sequence > 0 { // one of an empty partition fits any log
 		// The snapshot must be of this log: the commit it stands on is there, with the hash it names.
 		at, err := log.Get(ctx, f.tip.Sequence)
 		switch {
@@ -256,7 +256,8 @@ func restore(ctx context.Context, log Log, created time.Time, machine step.Machi
 		case at.Hash() != f.tip.Hash && !planted.On("snapshot_of_another_log"):
 			return nil, nil, &ChainError{f.name, f.tip.Sequence, "the snapshot was taken on a commit with another hash"}
 		}
-	} else {
+	}
+	if f == nil {
 		f = newFold(machine, partition)
 	}
 	if f.tip.Sequence < last.Sequence {

@@ -160,3 +160,23 @@ func TestSnapshotOfAnotherLog(t *testing.T) {
 		missing(t, refuses(t, b, dir), 3, "snapshot", "commits 4 to 5 are missing")
 	})
 }
+
+// TestSnapshotOfAnEmptyPartition: found by the simulator (seed 28): a snapshot taken before the first commit made every later start
+// refuse to serve.
+func TestSnapshotOfAnEmptyPartition(t *testing.T) {
+	onBoth(t, func(t *testing.T, b ledgertest.Opened) {
+		dir := t.TempDir()
+		snapshotOf(t, b, dir, refold(t, b, 1, 0))
+		n := openNode(t, b, t.TempDir())
+		bank := newBank(t, b, 1)
+		bank.must(deposit("acc-1", "r1", 1))
+		n.close()
+		f, ignored, err := restored(t, b, 1, 0, dir)
+		if err != nil || ignored != nil {
+			t.Fatal(err, ignored)
+		}
+		if whole := refold(t, b, 1, 0); dump(t, f.FoldState()) != dump(t, whole.FoldState()) || f.FoldTip() != whole.FoldTip() {
+			t.Errorf("snapshot and tail: %+v, the log: %+v", f.FoldTip(), whole.FoldTip())
+		}
+	})
+}
