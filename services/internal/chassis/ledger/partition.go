@@ -130,7 +130,7 @@ func (p *partition) retimed() {
 
 // pausing reports whether one of the writer's pauses lasts. None is longer than a second: what seems longer is a clock that was set back.
 func (p *partition) pausing(until time.Time) bool {
-	left := until.Sub(p.now())
+	left := until.Sub(p.clock.Now())
 	return left > 0 && left <= timersRest
 }
 
@@ -152,7 +152,7 @@ func (p *partition) due() []*pending {
 	}
 	p.resting = len(all) - len(list)
 	if p.resting > 0 && len(list) == 0 {
-		p.timers = now.Add(timersRest)
+		p.timers = p.clock.Now().Add(timersRest)
 	}
 	return list
 }
@@ -205,7 +205,7 @@ func (p *partition) process(ctx context.Context, group []*pending) error {
 	case errors.Is(err, ErrNoSpace):
 		p.undo(g)
 		p.refuseNoRoom(g.all())
-		p.retry = p.now().Add(timersRest)
+		p.retry = p.clock.Now().Add(timersRest)
 		p.logger.Error().Err(err).Msg("no room at the broker; commands are refused for a second")
 		return nil
 	case errors.Is(err, errLost):

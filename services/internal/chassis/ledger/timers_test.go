@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -153,4 +154,22 @@ func TestRefusedTimerDelaysNobody(t *testing.T) {
 		t.Errorf("%d expired a second after the time, want 1", expired)
 	}
 	w.bank.audit(b, 1)
+}
+
+// TestNoRoomAndAClockSetBack: found by the simulator (seed 224): a writer that was refused room just before its clock was set back took
+// nothing until the clock was there again.
+func TestNoRoomAndAClockSetBack(t *testing.T) {
+	faulty := ledgertest.NewFaulty(ledger.NewMemory(10 * time.Second))
+	w := newTimed(t, faulty)
+	openNode(t, faulty, t.TempDir(), withClock(w.Manual))
+	w.bank.must(deposit("a", "r0", 1))
+	faulty.OnAppend(func(ctx context.Context, a *ledgertest.Append) (uint64, error) {
+		if a.Number == 2 {
+			return 0, ledger.ErrNoSpace
+		}
+		return a.Do(ctx)
+	})
+	w.bank.refusedAs(events.ErrOverloaded, deposit("a", "r1", 1))
+	w.Set(w.at(-4 * time.Minute))
+	w.bank.must(deposit("a", "r2", 1))
 }
