@@ -57,6 +57,8 @@ type Leases interface {
 	// Renew keeps it; ErrHeld when it has been lost.
 	Renew(ctx context.Context, key, owner string, epoch uint64) (next uint64, err error)
 	Release(ctx context.Context, key string, epoch uint64) error
+	// Holder is who holds a lease, "" when it is free.
+	Holder(ctx context.Context, key string) (owner string, err error)
 	// TTL is how long a lease lives without renewal.
 	TTL() time.Duration
 }

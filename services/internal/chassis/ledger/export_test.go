@@ -64,3 +64,10 @@ const (
 	GroupMax    = groupMax
 	ReadTimeout = readTimeout
 )
+
+// Writes is how many partitions this keeper writes.
+func (k *Keeper) Writes() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.writers)
+}

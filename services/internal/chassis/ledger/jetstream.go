@@ -349,3 +349,14 @@ func (l *kvLeases) Renew(ctx context.Context, key, owner string, epoch uint64) (
 func (l *kvLeases) Release(ctx context.Context, key string, epoch uint64) error {
 	return l.kv.Delete(ctx, key, jetstream.LastRevision(epoch))
 }
+
+func (l *kvLeases) Holder(ctx context.Context, key string) (string, error) {
+	held, err := l.kv.Get(ctx, key)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return string(held.Value()), nil
+}

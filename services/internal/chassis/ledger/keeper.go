@@ -44,6 +44,7 @@ type Keeper struct {
 	stopped chan struct{}   // closed when draining begins
 	running sync.WaitGroup  // partitions, and answers that are given behind their back
 	retime  []chan struct{} // by partition; a signal waits for the next writer
+	yields  []chan struct{} // by partition: its writer is to leave it to a process that has fewer
 
 	mu      sync.Mutex
 	serving map[int]bool
@@ -64,11 +65,15 @@ func Open(ctx context.Context, c Config) (*Keeper, error) {
 	}
 	running, cancel := context.WithCancel(context.Background())
 	k := &Keeper{Config: c, log: log, info: info, cancel: cancel, stopped: make(chan struct{}),
-		serving: make(map[int]bool), writers: make(map[int]*partition), failed: make(map[int]error), retime: make([]chan struct{}, c.Partitions), changed: make(chan struct{})}
+		serving: make(map[int]bool), writers: make(map[int]*partition), failed: make(map[int]error), retime: make([]chan struct{}, c.Partitions), yields: make([]chan struct{}, c.Partitions), changed: make(chan struct{})}
 	for i := range c.Partitions {
-		k.retime[i] = make(chan struct{}, 1)
+		k.retime[i], k.yields[i] = make(chan struct{}, 1), make(chan struct{}, 1)
 		k.running.Add(1)
 		go k.keep(running, i)
+	}
+	if c.Partitions > 1 {
+		k.running.Add(1)
+		go k.balance(running)
 	}
 	return k, nil
 }
@@ -198,6 +203,10 @@ func (k *Keeper) keep(ctx context.Context, number int) {
 			k.set(number, false, err)
 			log.Error().Err(err).Msg("the partition refuses to serve")
 			pause = 30 * time.Second // the operator may restore the log
+		case errors.Is(err, errYielded): // who has fewer looks three times meanwhile
+			k.set(number, true, nil)
+			pause = leases.TTL()
+			log.Info().Msg("the partition is given to a process that has fewer")
 		case err != nil && !errors.Is(err, errGiveUp):
 			log.Warn().Err(err).Msg("the partition is not served; trying again")
 		}
@@ -242,10 +251,17 @@ func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64
 		return err
 	}
 	drained := make(chan struct{})
+	select {
+	case <-k.yields[number]: // it was for the writer before
+	default:
+	}
+	yielded := false
 	go func() { // whatever ends the writer: first no new commands, then the queue is closed
 		defer close(drained)
 		select {
 		case <-k.stopped:
+		case <-k.yields[number]:
+			yielded = true
 		case <-ctx.Done():
 		}
 		stop()
@@ -263,10 +279,13 @@ func (k *Keeper) serve(ctx context.Context, number int, key string, epoch uint64
 	p.leave(p.queued(), errors.Is(err, errGiveUp) || cancelled) // then another writer has the partition, or soon will
 	snapshots.wait()
 	if errors.Is(err, errDrained) {
+		err = nil
 		if snapshots.since >= snapshotAtCloseMin {
-			return writeSnapshot(k.Snapshots, k.info.Created, p.fold)
+			err = writeSnapshot(k.Snapshots, k.info.Created, p.fold)
 		}
-		return nil
+		if err == nil && yielded {
+			err = errYielded
+		}
 	}
 	return err
 }

@@ -252,6 +252,15 @@ func (l *memoryLeases) Renew(_ context.Context, key, owner string, epoch uint64)
 	return l.take(key, owner), nil
 }
 
+func (l *memoryLeases) Holder(_ context.Context, key string) (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if held, ok := l.held[key]; ok && time.Now().Before(held.expires) {
+		return held.owner, nil
+	}
+	return "", nil
+}
+
 func (l *memoryLeases) Release(_ context.Context, key string, epoch uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

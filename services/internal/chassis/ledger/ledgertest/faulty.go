@@ -138,8 +138,9 @@ func (grantedLeases) Acquire(context.Context, string, string) (uint64, error) { 
 func (grantedLeases) Renew(_ context.Context, _, _ string, epoch uint64) (uint64, error) {
 	return epoch, nil
 }
-func (grantedLeases) Release(context.Context, string, uint64) error { return nil }
-func (grantedLeases) TTL() time.Duration                            { return 300 * time.Millisecond }
+func (grantedLeases) Release(context.Context, string, uint64) error  { return nil }
+func (grantedLeases) Holder(context.Context, string) (string, error) { return "", nil }
+func (grantedLeases) TTL() time.Duration                             { return 300 * time.Millisecond }
 
 // Dying is a broker whose leases are never released: what a killed process leaves behind.
 type Dying struct{ ledger.Broker }
