@@ -1,6 +1,6 @@
 # Jieli (接力). `make help` lists the targets. A machine needs Go, make and git; everything else is optional.
 .DEFAULT_GOAL := help
-.PHONY: help build run test sim test-planted hostile fuzz bench bench-match lint verify/generate generate clean
+.PHONY: help build run test sim test-planted hostile fuzz bench bench-match chaos lint verify/generate generate clean
 
 MODULES := contracts events services tests tools
 GO      ?= go
@@ -49,6 +49,11 @@ fuzz: ## every fuzz target for FUZZTIME (default 20s)
 		name=$${name#func }; echo "$$name ($$(dirname $$file))"; \
 		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
 	done
+
+MINUTES ?= 10
+
+chaos: ## strike every part of a running system in turn and count what is lost (MINUTES=10, at most 30; ARGS="-chaos.seed=7 -chaos.report=/tmp/chaos.md"); needs root and redis-server
+	cd tests && CI=true $(GO) test -count=1 -v -timeout 40m -run '^TestChaos$$' ./topology -chaos.minutes=$(MINUTES) $(ARGS)
 
 bench: ## measure, and write docs/benchmarks.md (ARGS="-quick", "-only commands")
 	cd tests && $(GO) run ./bench $(ARGS)

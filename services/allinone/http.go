@@ -18,7 +18,6 @@ import (
 
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/app"
-	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 	"github.com/jieli-bus/jieli/services/internal/chassis/webapi"
 	"github.com/jieli-bus/jieli/services/portal"
@@ -102,12 +101,13 @@ func (s *System) handler(known *tokens, cursorKey string, loopback bool) (http.H
 		if err != nil {
 			return nil, err
 		}
-		routes, err = portal.Routes(portal.Config{Streams: s.streams, Matcher: questions, Commands: s.sender, Clock: clock.Real{}, Registry: s.registry, Log: s.options.Log})
+		routes, err = portal.Routes(portal.Config{Streams: s.streams, Matcher: questions, Commands: s.sender, Clock: s.clock, Registry: s.registry, Log: s.options.Log})
 		if err != nil {
 			return nil, err
 		}
 		routes = append(routes,
 			webapi.Route{Pattern: "POST /v1/clearings", Handle: s.handleClearings, Doc: &clearingsDoc},
+			webapi.Route{Pattern: "POST /v1/backup", Handle: s.handleBackup, Stream: true, Doc: &backupDoc},
 			webapi.Route{Pattern: "POST /v1/verify", Handle: s.handleVerify, Stream: true, Doc: &verifyDoc},
 			webapi.Route{Pattern: "POST /v1/rebuild", Handle: s.handleRebuild, Stream: true, Doc: &rebuildDoc},
 			webapi.Route{Pattern: "POST /v1/parties/{id}/credentials", Handle: s.handleCredentials, Doc: &credentialsDoc},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
 	"github.com/jieli-bus/jieli/services/matcher"
 )
 
@@ -55,6 +56,9 @@ type Options struct {
 	// Progress is told of long work at the start (restoring partitions); it may be nil.
 	Progress func(step string, done, total uint64)
 }
+
+// ClockOffset is the environment variable by which tests set one process's clock apart, such as "-4m".
+const ClockOffset = clock.Offset
 
 // Services that a process may be made of.
 var Services = []string{"registry", "demand", "offer", "bond", "crossborder", "matcher", "sharing", "policy", "portal"}

@@ -14,6 +14,7 @@ import (
 	"github.com/jieli-bus/jieli/contracts"
 	"github.com/jieli-bus/jieli/events"
 	"github.com/jieli-bus/jieli/services/internal/chassis/bus"
+	"github.com/jieli-bus/jieli/services/internal/chassis/clock"
 	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
 	"github.com/jieli-bus/jieli/services/internal/chassis/store"
 	"github.com/jieli-bus/jieli/services/internal/chassis/trace"
@@ -32,6 +33,15 @@ func (s *System) openParts(ctx context.Context) (grants []contracts.Grant, err e
 	}
 	if s.node, err = s.dir.node(); err != nil {
 		return nil, err
+	}
+	if s.clock, err = clock.FromEnvironment(os.Getenv); err != nil {
+		return nil, err
+	}
+	if shifted, ok := s.clock.(clock.Shifted); ok {
+		if s.options.Environment == "production" {
+			return nil, fmt.Errorf("allinone: %s is for tests; environment=production refuses it / 该变量仅供测试，生产环境不接受", clock.Offset)
+		}
+		s.options.Log.Warn().Dur("by", shifted.By).Msg("the clock of this process is set apart from the machine's / 本进程时钟已偏移，仅供测试")
 	}
 	if s.traces, err = trace.Open(ctx, os.Getenv, s.options.Version, s.node[:8], s.options.Log); err != nil {
 		return nil, err

@@ -62,6 +62,7 @@ type System struct {
 	projectors  map[string]*app.Projector
 	keepers     map[string]*ledger.Keeper // by context, of those written here
 	rulebook    *rulebook
+	clock       clock.Clock
 	node        string // under which this process holds leases
 	pump        *sharing.Pump
 	matcher     *matching
@@ -114,7 +115,7 @@ func Start(ctx context.Context, o Options) (*System, error) {
 
 func fresh(o Options) *System {
 	o.setDefaults()
-	s := &System{options: o, started: time.Now().UTC(), registry: prometheus.NewRegistry(),
+	s := &System{options: o, clock: clock.Real{}, started: time.Now().UTC(), registry: prometheus.NewRegistry(),
 		viewing: make(map[string]*nats.Conn), logs: make(map[string]ledger.Log), derived: make(map[string]*ledger.Derived), relays: make(map[string]*ledger.Relay), projectors: make(map[string]*app.Projector), keepers: make(map[string]*ledger.Keeper), held: make(map[string]*atomic.Bool), connections: make(map[string]connection)}
 	s.views = &views{open: s.openView, list: make(map[string]*ledger.Derived)}
 	s.background, s.cancel = context.WithCancel(context.Background())
@@ -206,7 +207,7 @@ func (s *System) assemble() error {
 	s.streams = &streams{views: s.views, events: s.derived}
 	s.services = []app.Service{
 		policy.New(s.rulebook.judge),
-		registry.New(registry.Deps{Lookup: lookup, Vault: s.vault, Clock: clock.Real{}}),
+		registry.New(registry.Deps{Lookup: lookup, Vault: s.vault, Clock: s.clock}),
 		party.New(party.Deps{Lookup: lookup, Vault: s.vault}),
 		demand.New(demand.Deps{Lookup: lookup}),
 		offer.New(offer.Deps{Lookup: lookup}),
@@ -244,7 +245,7 @@ func (s *System) serveLedger(ctx context.Context, service app.Service, validator
 	}
 	k, err := ledger.Open(ctx, ledger.Config{
 		Machine: service.Machine, Partitions: s.options.Partitions, Owner: s.node, Broker: s.jet, Validate: validator.Payload, Prepare: service.Prepare,
-		Clock: clock.Real{}, Heads: s.heads, Snapshots: s.dir.at("snapshots"), Stats: ledger.NewStats(s.registry, context), Trace: s.tracer(serviceOf(context)), Log: s.options.Log,
+		Clock: s.clock, Heads: s.heads, Snapshots: s.dir.at("snapshots"), Stats: ledger.NewStats(s.registry, context), Trace: s.tracer(serviceOf(context)), Log: s.options.Log,
 		Progress: func(partition string, done, last uint64) {
 			if s.options.Progress != nil {
 				s.options.Progress("ledger "+partition, done, last)

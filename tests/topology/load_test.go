@@ -81,15 +81,14 @@ func newLoad(t *testing.T, w *Topology) *load {
 	return l
 }
 
+// uscc is the code of the n-th enterprise, n below two million; not every body of a code has a check digit.
 func uscc(n int) string {
-	code, err := codes.MakeUSCC("330106", fmt.Sprintf("MA3%05d", n))
-	if err != nil {
-		code, err = codes.MakeUSCC("330106", fmt.Sprintf("MA3T%04d", n%10_000))
+	for try := range 7 {
+		if code, err := codes.MakeUSCC("330106", fmt.Sprintf("M%c%d%05d", "ABCDEFGHJKLMNPQRTUWXY"[n/100_000], 3+try, n%100_000)); err == nil {
+			return code
+		}
 	}
-	if err != nil {
-		panic(err)
-	}
-	return code
+	panic(fmt.Sprintf("no code for enterprise %d", n))
 }
 
 func firm(n int) map[string]any {
@@ -279,20 +278,12 @@ func outcomes(t *testing.T, w *Topology) map[string]int {
 			if err != nil {
 				t.Fatalf("%s, commit %d: %v", name, sequence, err)
 			}
-			var commit []struct {
-				Data struct {
-					Outcomes []struct {
-						Command string `json:"c"`
-					} `json:"outcomes"`
-				} `json:"data"`
-			}
-			if err := json.Unmarshal(m.Data, &commit); err != nil {
+			ids, err := commandsOf(m.Data)
+			if err != nil {
 				t.Fatalf("%s, commit %d: %v", name, sequence, err)
 			}
-			for _, e := range commit {
-				for _, o := range e.Data.Outcomes {
-					count[o.Command]++
-				}
+			for _, id := range ids {
+				count[id]++
 			}
 		}
 	}
@@ -331,14 +322,29 @@ func (l *load) check(t *testing.T) {
 func verify(t *testing.T, w *Topology) {
 	t.Helper()
 	begun := time.Now()
-	answer, err := http.Post(w.HTTP()+"/v1/verify", "application/json", nil)
+	report, err := verified(w)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, v := range report.Violations {
+		t.Errorf("violation %s at %s: %s", v.Invariant, v.Where, v.What)
+	}
+	n := 0
+	for _, r := range report.Ledgers {
+		n += r.Commands
+	}
+	t.Logf("verified: %d commands in the ledgers, %d violations, %s", n, len(report.Violations), time.Since(begun).Round(time.Millisecond))
+}
+
+func verified(w *Topology) (*allinone.Report, error) {
+	answer, err := http.Post(w.HTTP()+"/v1/verify", "application/json", nil)
+	if err != nil {
+		return nil, err
 	}
 	defer answer.Body.Close()
 	b, err := io.ReadAll(answer.Body)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 	var last struct {
@@ -346,14 +352,7 @@ func verify(t *testing.T, w *Topology) {
 		Report *allinone.Report `json:"report"`
 	}
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.Report == nil {
-		t.Fatalf("verify: %s %v", lines[len(lines)-1], err)
+		return nil, fmt.Errorf("verify: %s %w", lines[len(lines)-1], err)
 	}
-	for _, v := range last.Report.Violations {
-		t.Errorf("violation %s at %s: %s", v.Invariant, v.Where, v.What)
-	}
-	n := 0
-	for _, r := range last.Report.Ledgers {
-		n += r.Commands
-	}
-	t.Logf("verified: %d commands in the ledgers, %d violations, %s", n, len(last.Report.Violations), time.Since(begun).Round(time.Millisecond))
+	return last.Report, nil
 }

@@ -18,7 +18,8 @@ import (
 // Process is one program that can be killed and started again. One goroutine at a time starts and ends it.
 type Process struct {
 	Name string
-	Dir  string // its own
+	Dir  string   // its own
+	Env  []string // beside the test's own, NAME=value, from the next start
 	args []string
 
 	mu   sync.Mutex // over what is below
@@ -42,6 +43,7 @@ func (p *Process) Start() error {
 	defer log.Close()
 	cmd := exec.Command(p.args[0], p.args[1:]...)
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = log, log, tied()
+	cmd.Env = append(os.Environ(), p.Env...)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("%s: %w", p.Name, err)
 	}
@@ -55,6 +57,20 @@ func (p *Process) Start() error {
 
 // Kill ends the process as a crash would.
 func (p *Process) Kill() { _ = p.end(syscall.SIGKILL) }
+
+// Pause stops the process where it is, as a machine that hangs would; Resume lets it go on.
+func (p *Process) Pause() error { return p.signal(syscall.SIGSTOP) }
+
+// Resume ends a pause.
+func (p *Process) Resume() error { return p.signal(syscall.SIGCONT) }
+
+func (p *Process) signal(s syscall.Signal) error {
+	cmd, _ := p.running()
+	if cmd == nil {
+		return fmt.Errorf("%s does not run", p.Name)
+	}
+	return cmd.Process.Signal(s)
+}
 
 // Stop asks the process to end and waits until it has: the error says how it ended when that was not in peace.
 func (p *Process) Stop() error { return p.end(syscall.SIGTERM) }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +32,13 @@ type Config struct {
 	Replicas   map[string]int      // processes of a service; 1 where it names none
 	TLS        *allinone.BrokerTLS // none: the broker takes plain connections
 	Programs   map[string]string   // by service: another jieli than the one built from this source
+	Hosts      []Host              // of the nodes; none: this machine's loopback
+}
+
+// Host is where a node runs: its address, and what goes before its command.
+type Host struct {
+	IP   string
+	Wrap []string
 }
 
 // Topology is a running system.
@@ -137,7 +145,11 @@ func Open(c Config) (*Topology, error) {
 		scheme = "tls://"
 	}
 	for i := range Nodes {
-		client, cluster := "127.0.0.1:"+strconv.Itoa(ports[2*i]), "127.0.0.1:"+strconv.Itoa(ports[2*i+1])
+		host := Host{IP: "127.0.0.1"}
+		if c.Hosts != nil {
+			host = c.Hosts[i]
+		}
+		client, cluster := net.JoinHostPort(host.IP, strconv.Itoa(ports[2*i])), net.JoinHostPort(host.IP, strconv.Itoa(ports[2*i+1]))
 		name := "n" + strconv.Itoa(i+1)
 		nodes = append(nodes, allinone.BrokerNode{Name: name, Client: client, Cluster: cluster, Store: filepath.Join(w.Dir(), name)})
 		urls = append(urls, scheme+client)
@@ -148,7 +160,11 @@ func Open(c Config) (*Topology, error) {
 		return w, err
 	}
 	for i, file := range files {
-		w.Broker[i] = newProcess(nodes[i].Name, c.Dir, nats, "-c", file)
+		command := []string{nats, "-c", file}
+		if c.Hosts != nil {
+			command = append(slices.Clone(c.Hosts[i].Wrap), command...)
+		}
+		w.Broker[i] = newProcess(nodes[i].Name, c.Dir, command[0], command[1:]...)
 		if err := w.Broker[i].Start(); err != nil {
 			return w, err
 		}

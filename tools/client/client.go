@@ -174,6 +174,28 @@ func (c *Client) Lines(ctx context.Context, path string, body []byte, each func(
 	return lines.Err()
 }
 
+// Download posts body and copies what is answered into w. It returns an error too when the answer ends before it is whole.
+func (c *Client) Download(ctx context.Context, path string, body []byte, w io.Writer) error {
+	req, err := c.request(ctx, http.MethodPost, path, body)
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, answerBytesMax))
+		if p, ok := events.DecodeProblem(text); ok {
+			return p
+		}
+		return foreign(resp, text)
+	}
+	_, err = io.Copy(w, resp.Body)
+	return err
+}
+
 func (c *Client) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
 	var r io.Reader
 	if body != nil {

@@ -120,6 +120,8 @@ func (c *cli) root() *cobra.Command {
 		c.evalCommand(),
 		c.partyCommand(),
 		c.verifyCommand(),
+		c.backupCommand(),
+		c.restoreCommand(),
 		c.rebuildCommand(),
 		c.deadletterCommand(),
 		c.doctorCommand(),

@@ -49,7 +49,12 @@ func (a *Auditor) Read(ctx context.Context, log Log, partitions int, to uint64) 
 		}
 		return nil
 	})
-	if errors.Is(err, errReached) {
+	var missing *MissingError
+	switch {
+	case errors.Is(err, errReached):
+		return nil
+	case errors.As(err, &missing):
+		a.Violation("I6", fmt.Sprintf("%s:%d", a.Machine.Context(), missing.Sequence), missing.Error())
 		return nil
 	}
 	return err

@@ -223,7 +223,7 @@ func (d *Derived) Follow(ctx context.Context, subject string, after uint64, visi
 // FollowAhead is Follow with so many messages at most on their way: hundreds of readers share a connection, which the broker cuts when
 // more waits for it than 64 MiB.
 func (d *Derived) FollowAhead(ctx context.Context, subject string, after uint64, ahead int, visit func(*Message) error) error {
-	return follow(ctx, d.readers, d.config.Name, subject, after, ahead, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
+	return follow(ctx, d.readers, d.config.Name, subject, after, false, ahead, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
 		sequence := meta.Sequence.Stream
 		raw := &nats.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()}
 		origin, err := events.ParsePosition(raw.Header.Get(HeaderOrigin))

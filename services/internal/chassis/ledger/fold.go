@@ -57,7 +57,8 @@ type ChainError struct {
 }
 
 func (e *ChainError) Error() string {
-	return fmt.Sprintf("ledger: partition %s, sequence %d: %s", e.Partition, e.Sequence, e.Why)
+	return fmt.Sprintf("ledger: partition %s refuses to serve: at sequence %d the log is not what was written: %s. Restore the broker's store from a backup or another replica. / "+
+		"账本分区 %s 拒绝服务：序号 %d 处与写入时不符。请从备份或其他副本恢复存储。", e.Partition, e.Sequence, e.Why, e.Partition, e.Sequence)
 }
 
 // check holds a commit against the tip: number and hash must follow.

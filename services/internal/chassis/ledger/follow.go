@@ -25,15 +25,21 @@ const (
 // (The library's ordered consumer runs the handlers of its old and its new subscription side by side when it resets: a message
 // can overtake the one before it, or be visited at the same time.)
 //
+// A gapless reader is one of a whole ledger, from which nothing is ever deleted: a sequence that is left out is a commit that the node
+// it reads from has lost (one of three with a damaged block serves what it has left, measured; so does a broker alone). The reader
+// goes to another node, and says which commit is missing when none has it.
+//
 // A stream that has been made anew meanwhile is another one, whatever its sequences: the reader is told and begins again by itself.
-func follow(ctx context.Context, js jetstream.JetStream, stream, subject string, after uint64, ahead int, visit func(m jetstream.Msg, meta *jetstream.MsgMetadata) error) error {
+func follow(ctx context.Context, js jetstream.JetStream, stream, subject string, after uint64, gapless bool, ahead int, visit func(m jetstream.Msg, meta *jetstream.MsgMetadata) error) error {
 	last := after
 	made, err := madeAt(ctx, js, stream)
 	if err != nil {
 		return fmt.Errorf("ledger: follow %s: %w", stream, err)
 	}
+	gaps := 0 // in a row, at the same place
 	for begun := false; ; begun = true {
-		err := followOnce(ctx, js, stream, subject, &last, ahead, visit)
+		from := last
+		err := followOnce(ctx, js, stream, subject, &last, gapless, ahead, visit)
 		var lost *lostPlace
 		switch {
 		case ctx.Err() != nil:
@@ -42,6 +48,12 @@ func follow(ctx context.Context, js jetstream.JetStream, stream, subject string,
 			return err
 		case errors.Is(err, jetstream.ErrStreamNotFound), !begun && lost.opening:
 			return fmt.Errorf("ledger: follow %s: %w", stream, lost.err)
+		}
+		if gaps++; !errors.Is(err, errMissing) || last != from {
+			gaps = 0
+		}
+		if gaps >= gapTriesMax {
+			return &MissingError{stream, last + 1}
 		}
 		select {
 		case <-time.After(followPause):
@@ -53,6 +65,22 @@ func follow(ctx context.Context, js jetstream.JetStream, stream, subject string,
 		}
 	}
 }
+
+// gapTriesMax is how often a reader looks for a commit that it did not get: the broker chooses the node.
+const gapTriesMax = 12
+
+// MissingError says that a commit in the middle of a ledger is not there any more.
+type MissingError struct {
+	Stream   string
+	Sequence uint64
+}
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("ledger: %s: the commit with sequence %d is missing, later ones are there: the broker's store is damaged. Restore it from a backup or another replica. / 账本 %s 缺少序号 %d 的提交，存储已损坏，请从备份或其他副本恢复。",
+		e.Stream, e.Sequence, e.Stream, e.Sequence)
+}
+
+var errMissing = errors.New("ledger: the node has lost a commit")
 
 var errMadeAnew = errors.New("the stream has been made anew")
 
@@ -78,7 +106,7 @@ func (e *lostPlace) Unwrap() error { return e.err }
 
 var errGap = errors.New("ledger: a message was lost on its way")
 
-func followOnce(ctx context.Context, js jetstream.JetStream, stream, subject string, last *uint64, ahead int, visit func(m jetstream.Msg, meta *jetstream.MsgMetadata) error) error {
+func followOnce(ctx context.Context, js jetstream.JetStream, stream, subject string, last *uint64, gapless bool, ahead int, visit func(m jetstream.Msg, meta *jetstream.MsgMetadata) error) error {
 	config := jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: *last + 1, AckPolicy: jetstream.AckNonePolicy, MaxDeliver: 1,
 		MemoryStorage: true, Replicas: 1, InactiveThreshold: followInactive, FilterSubject: subject,
@@ -112,6 +140,9 @@ func followOnce(ctx context.Context, js jetstream.JetStream, stream, subject str
 		}
 		if meta.Sequence.Consumer != delivered || meta.Sequence.Stream <= *last {
 			return &lostPlace{errGap, false}
+		}
+		if gapless && meta.Sequence.Stream != *last+1 {
+			return &lostPlace{errMissing, false}
 		}
 		*last = meta.Sequence.Stream
 		if err := visit(m, meta); err != nil {

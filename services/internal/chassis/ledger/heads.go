@@ -26,6 +26,7 @@ type Head struct {
 // outside it can tell that its tail is missing.
 type Heads struct {
 	path  string
+	file  sync.Mutex // over writing the file: an older state never goes over a newer one
 	mu    sync.Mutex
 	heads map[string]Head
 	dirty bool
@@ -74,6 +75,14 @@ func (h *Heads) Set(partition string, t Tip) {
 	}
 }
 
+// Flush has what was set on disk when it returns.
+func (h *Heads) Flush() error {
+	h.flush()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.err
+}
+
 // Close writes what is not written and stops.
 func (h *Heads) Close() error {
 	close(h.stop)
@@ -107,6 +116,8 @@ func (h *Heads) write() {
 }
 
 func (h *Heads) flush() {
+	h.file.Lock()
+	defer h.file.Unlock()
 	h.mu.Lock()
 	if !h.dirty {
 		h.mu.Unlock()

@@ -303,7 +303,7 @@ func (l *jetLog) Follow(ctx context.Context, partition int, after uint64, visit 
 	if partition >= 0 {
 		subject = l.subject(partition)
 	}
-	return follow(ctx, l.b.followers, l.name, subject, after, followAhead, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
+	return follow(ctx, l.b.followers, l.name, subject, after, partition < 0, followAhead, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
 		s, err := l.stored(&jetstream.RawStreamMsg{Subject: m.Subject(), Sequence: meta.Sequence.Stream, Data: m.Data()})
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -139,6 +140,39 @@ func (v *Vault) overwrite(ctx context.Context, sequence uint64) error {
 		return v.stream.DeleteMsg(ctx, sequence)
 	}
 	if err := v.stream.SecureDeleteMsg(ctx, sequence); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return fmt.Errorf("ledger: vault: %w", err)
+	}
+	return nil
+}
+
+// Range tells of every entry as it is stored, until the newest of the moment it is called. It is how a backup takes them.
+func (v *Vault) Range(ctx context.Context, visit func(ref string, entry []byte) error) error {
+	info, err := v.stream.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("ledger: vault: %w", err)
+	}
+	for next := uint64(1); next <= info.State.LastSeq; {
+		m, err := v.stream.GetMsg(ctx, next, jetstream.WithGetMsgSubject(vaultSubject+"*"))
+		if errors.Is(err, jetstream.ErrMsgNotFound) { // the rest has been erased
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("ledger: vault: %w", err)
+		}
+		if err := visit(strings.TrimPrefix(m.Subject, vaultSubject), m.Data); err != nil {
+			return err
+		}
+		next = m.Sequence + 1
+	}
+	return nil
+}
+
+// Restore stores an entry that Range has told of.
+func (v *Vault) Restore(ctx context.Context, ref string, entry []byte) error {
+	if _, err := events.ParseUUID(ref); err != nil {
+		return fmt.Errorf("ledger: vault: reference %.60q: %w", ref, err)
+	}
+	if _, err := v.js.Publish(ctx, vaultSubject+ref, entry); err != nil {
 		return fmt.Errorf("ledger: vault: %w", err)
 	}
 	return nil
