@@ -249,6 +249,16 @@ func (l *leases) Renew(_ context.Context, key, owner string, epoch uint64) (uint
 	return l.take(key, owner), nil
 }
 
+func (l *leases) Holder(_ context.Context, key string) (string, error) {
+	if err := l.away(); err != nil {
+		return "", err
+	}
+	if have, ok := l.held[key]; ok && l.w.now.Before(have.expires) {
+		return have.owner, nil
+	}
+	return "", nil
+}
+
 func (l *leases) Release(_ context.Context, key string, epoch uint64) error {
 	if l.held[key].epoch == epoch {
 		delete(l.held, key)
