@@ -95,6 +95,9 @@ func (c *clients) heard(e *events.Event, body []byte) {
 			return
 		}
 		c.y.stats.refused(p)
+		if events.ErrInternal.Is(p) {
+			c.y.fail("I7", "command %s (%s): the decision failed or panicked", e.ID, e.Type)
+		}
 		return
 	}
 	c.y.stats.accepted[e.Type]++

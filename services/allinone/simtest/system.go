@@ -38,6 +38,7 @@ type shared struct {
 	examples    map[string]sample
 	validator   *edge.Validator
 	bond        *rules.Sets[bond.RuleSet]
+	course      *rules.Sets[bond.CourseRules]
 	crossborder *crossborder.RuleSets
 	matching    *matcher.RuleSets
 	stack       *rules.Sets[stack.RuleSet]
@@ -48,13 +49,14 @@ type shared struct {
 var open = sync.OnceValues(func() (*shared, error) {
 	s := &shared{ledgers: make(map[string]*ledger.Stats), library: rules.NewLibrary()}
 	rules.Shelve[bond.RuleSet](s.library, "bond")
-	var errs [6]error
+	var errs [7]error
 	s.examples, errs[0] = examples()
 	s.validator, errs[1] = edge.New()
 	s.bond, errs[2] = rules.Load[bond.RuleSet](contracts.Rules(), "bond")
 	s.crossborder, errs[3] = crossborder.LoadRules(contracts.Rules())
 	s.matching, errs[4] = matcher.LoadRules(contracts.Rules())
 	s.stack, errs[5] = rules.Load[stack.RuleSet](contracts.Rules(), "stack")
+	s.course, errs[6] = rules.Load[bond.CourseRules](contracts.Rules(), "bond_course")
 	registry := prometheus.NewRegistry()
 	for _, context := range events.Contexts {
 		s.ledgers[context] = ledger.NewStats(registry, context)
@@ -147,7 +149,7 @@ func (y *system) assemble() []app.Service {
 		party.New(party.Deps{Lookup: lookup, Vault: y.vault}),
 		demand.New(demand.Deps{Lookup: lookup}),
 		offer.New(offer.Deps{Lookup: lookup}),
-		bond.New(bond.Deps{Lookup: lookup, Rules: y.bond}),
+		bond.New(bond.Deps{Lookup: lookup, Rules: y.bond, Course: y.course}),
 		crossborder.New(crossborder.Deps{Lookup: lookup, Rules: y.crossborder}),
 		matcher.App(),
 		sharing.New(y.cuts),
