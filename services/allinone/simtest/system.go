@@ -331,8 +331,13 @@ func (y *system) kill(n *node) {
 // project keeps one read model.
 func (y *system) project(name string) {
 	for {
+		had, of := len(y.logs[name].commits), y.store.Store
 		if err := y.projectors[name].CatchUp(context.Background()); err != nil {
 			y.pause(200 * time.Millisecond)
+			continue
+		}
+		if had != len(y.logs[name].commits) || of != y.store.Store { // in a partition that was done already
+			y.pause(time.Millisecond)
 			continue
 		}
 		y.pause(time.Hour) // until the ledger grows, or the store loses something
