@@ -29,6 +29,18 @@ func (d Date) End() (time.Time, error) {
 // DateOf is the Beijing day of an instant.
 func DateOf(t time.Time) Date { return Date(t.In(Beijing).Format(time.DateOnly)) }
 
+// MonthsAfter is the same day so many months later, or the last day of that month where it is too short. A day that does not exist is
+// given back as it is.
+func (d Date) MonthsAfter(months int) Date {
+	t, err := time.Parse(time.DateOnly, string(d))
+	if err != nil {
+		return d
+	}
+	first := time.Date(t.Year(), t.Month()+time.Month(months), 1, 0, 0, 0, 0, time.UTC)
+	last := first.AddDate(0, 1, -1).Day()
+	return Date(first.AddDate(0, 0, min(t.Day(), last)-1).Format(time.DateOnly))
+}
+
 // Before and After compare days; the text form orders as the days do.
 func (d Date) Before(o Date) bool { return d < o }
 

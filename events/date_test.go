@@ -44,3 +44,19 @@ func TestDate(t *testing.T) {
 		t.Error("order of days")
 	}
 }
+
+func TestMonthsAfter(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		day    Date
+		months int
+		want   Date
+	}{
+		{"2025-06-15", 12, "2026-06-15"}, {"2024-02-29", 12, "2025-02-28"}, {"2023-02-28", 12, "2024-02-28"}, {"2026-01-31", 1, "2026-02-28"},
+		{"2026-12-31", 2, "2027-02-28"}, {"2026-03-31", 0, "2026-03-31"}, {"soon", 3, "soon"},
+	} {
+		if got := c.day.MonthsAfter(c.months); got != c.want {
+			t.Errorf("%d months after %s: %s, want %s", c.months, c.day, got, c.want)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package bond
 
 import (
 	"slices"
-	"time"
 
 	"github.com/jieli-bus/jieli/events"
 )
@@ -44,7 +43,7 @@ func checkRatingStands(r *events.BondRating, day events.Date, rules *CourseRules
 	}
 	last := r.ValidTo
 	if last == "" {
-		last = monthsAfter(r.RatedOn, rules.Rating.Months)
+		last = r.RatedOn.MonthsAfter(rules.Rating.Months)
 	}
 	if day.After(last) {
 		return events.ErrValidity.Refusef("/filed_on", "评级有效期至 %s，请先重新评级", "the rating counts until %s: rate the bond anew first", last)
@@ -55,20 +54,9 @@ func checkRatingStands(r *events.BondRating, day events.Date, rules *CourseRules
 // checkRegistration bounds how long a registration lasts.
 func checkRegistration(s *Bond, r *events.BondRegistration, rules *CourseRules) error {
 	for _, row := range rules.Registrations {
-		if last := monthsAfter(r.RegisteredOn, row.Months); row.Venue == s.Venue && r.ValidTo.After(last) {
+		if last := r.RegisteredOn.MonthsAfter(row.Months); row.Venue == s.Venue && r.ValidTo.After(last) {
 			return events.ErrValidity.Refusef("/valid_to", "注册有效期最长 %d 个月，至 %s（规则 %s）", "a registration lasts %d months at most, until %s (rules %s)", row.Months, last, rules.ID)
 		}
 	}
 	return nil
-}
-
-// monthsAfter is the same day so many months later, or the last day of that month.
-func monthsAfter(day events.Date, months int) events.Date {
-	t, err := time.Parse(time.DateOnly, string(day))
-	if err != nil {
-		return day // never: days are checked when they come in
-	}
-	first := time.Date(t.Year(), t.Month()+time.Month(months), 1, 0, 0, 0, 0, time.UTC)
-	last := first.AddDate(0, 1, -1).Day()
-	return events.Date(first.AddDate(0, 0, min(t.Day(), last)-1).Format(time.DateOnly))
 }

@@ -96,7 +96,7 @@ func checkAssessment(s *Borrower, c *step.Command, a *events.AssessBorrower, rul
 		return nil, nil, events.ErrDates.Refuse("/statement/day", "报表日在未来", "the day of the statement lies ahead")
 	case s != nil && st.Day.Before(s.Statement.Day):
 		return nil, nil, events.ErrDates.Refusef("/statement/day", "已有 %s 的报表", "a statement of %s is known", s.Statement.Day)
-	case day.After(monthsAfter(st.Day, rules.Statement.MonthsMax)):
+	case day.After(st.Day.MonthsAfter(rules.Statement.MonthsMax)):
 		return nil, nil, events.ErrDates.Refusef("/statement/day", "报表日距今超过 %d 个月", "the statement is older than %d months", rules.Statement.MonthsMax)
 	case st.NetAssets.Minor < 0:
 		return nil, nil, events.ErrMoney.Refuse("/statement/net_assets", "净资产为负的填 0", "negative net assets are stated as 0")
@@ -184,7 +184,7 @@ func (t today) checkTerm(starts, matures events.Date, registration *events.Regis
 		return noDay("/matures")
 	case !matures.After(starts):
 		return events.ErrDates.Refuse("/matures", "到期日须在起息日之后", "it ends after the day on which it begins")
-	case matures.After(monthsAfter(starts, 12*yearsMax)):
+	case matures.After(starts.MonthsAfter(12*yearsMax)):
 		return events.ErrRange.Refusef("/matures", "期限最长 %d 年", "a term has at most %d years", yearsMax)
 	}
 	if registration != nil {

@@ -3,7 +3,6 @@ package crossborder
 import (
 	"errors"
 	"math/big"
-	"time"
 
 	"github.com/jieli-bus/jieli/contracts/codes"
 	"github.com/jieli-bus/jieli/events"
@@ -127,16 +126,5 @@ func decimals(currency string) int {
 // longer reports whether a term is longer than so many months. The month in which it would end may be too short for its day:
 // the term then ends on that month's last day. Exactly so many months are not longer.
 func longer(starts, matures events.Date, months int) bool {
-	return matures.After(monthsAfter(starts, months))
-}
-
-// monthsAfter is the same day so many months later, or the last day of that month.
-func monthsAfter(day events.Date, months int) events.Date {
-	t, err := time.Parse(time.DateOnly, string(day))
-	if err != nil {
-		return day // never: days are checked when they come in
-	}
-	first := time.Date(t.Year(), t.Month()+time.Month(months), 1, 0, 0, 0, 0, time.UTC)
-	last := first.AddDate(0, 1, -1).Day()
-	return events.Date(first.AddDate(0, 0, min(t.Day(), last)-1).Format(time.DateOnly))
+	return matures.After(starts.MonthsAfter(months))
 }
