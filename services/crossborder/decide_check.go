@@ -184,7 +184,7 @@ func (t today) checkTerm(starts, matures events.Date, registration *events.Regis
 		return noDay("/matures")
 	case !matures.After(starts):
 		return events.ErrDates.Refuse("/matures", "到期日须在起息日之后", "it ends after the day on which it begins")
-	case matures.After(starts.MonthsAfter(12*yearsMax)):
+	case matures.After(starts.MonthsAfter(12 * yearsMax)):
 		return events.ErrRange.Refusef("/matures", "期限最长 %d 年", "a term has at most %d years", yearsMax)
 	}
 	if registration != nil {
