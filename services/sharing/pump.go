@@ -147,20 +147,19 @@ func (p *Pump) flush(ctx context.Context) error {
 }
 
 func (p *Pump) once(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	if err := p.open(ctx); err != nil {
 		return err
 	}
 	var running sync.WaitGroup
 	defer running.Wait()
-	defer cancel()
-	failed := make(chan error, len(Sources)+len(p.written)+1)
-	run := func(f func() error) {
+	defer cancel(nil)
+	run := func(f func() error) { // whatever ends, ends all: what waits for it would wait for ever
 		running.Add(1)
 		go func() {
 			defer running.Done()
-			failed <- f()
+			cancel(f())
 		}()
 	}
 	for _, v := range p.written { // a lost append must not wait for the next event to be noticed
@@ -175,8 +174,8 @@ func (p *Pump) once(ctx context.Context) error {
 		return err
 	}
 	run(func() error { return p.Grants.Follow(ctx, -1, 0, p.absorb) })
-	if err := p.await(ctx, last.Last); err != nil { // every grant there is, before the first event
-		return err
+	if p.await(ctx, last.Last) != nil { // every grant there is, before the first event
+		return context.Cause(ctx)
 	}
 	after := make(map[string]uint64, len(Sources))
 	for _, source := range Sources {
@@ -192,12 +191,8 @@ func (p *Pump) once(ctx context.Context) error {
 			return p.Events[source].Follow(ctx, "", after[source], func(m *ledger.Message) error { return p.write(ctx, source, m) })
 		})
 	}
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	<-ctx.Done()
+	return context.Cause(ctx)
 }
 
 // open readies every view and finds what it holds.

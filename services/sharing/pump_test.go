@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/jieli-bus/jieli/events"
+	"github.com/jieli-bus/jieli/services/internal/chassis/ledger"
 )
 
 // TestCutsWaitForOpening: while the views are being opened the pump does not know what they hold, and a change prepared then would
@@ -62,4 +63,25 @@ func TestOvertaken(t *testing.T) {
 			t.Errorf("%s: overtaken %v, want %v", name, got, c.want)
 		}
 	}
+}
+
+// broken is a ledger that says it holds commits and cannot be read.
+type broken struct{ ledger.Log }
+
+var errBroken = errors.New("no leader")
+
+func (broken) Info(context.Context) (ledger.LogInfo, error) { return ledger.LogInfo{Last: 3}, nil }
+func (broken) Follow(context.Context, int, uint64, func(*ledger.Stored) error) error {
+	return errBroken
+}
+
+// TestGrantsThatCannotBeRead: the pump ends with what went wrong, to begin again. It waited for ever once for grants that nobody read any
+// more: after a broker node's fault the views stood still, and nobody answered for them.
+func TestGrantsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		if err := NewPump(broken{}, nil, zerolog.Nop()).once(t.Context()); !errors.Is(err, errBroken) {
+			t.Errorf("%v", err)
+		}
+	})
 }
