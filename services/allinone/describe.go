@@ -20,7 +20,7 @@ var backupDoc = webapi.Doc{
 	ID: "backup", Tag: "system", Summary: webapi.Text{ZH: "备份账本与联系信息", EN: "Back the ledgers and contacts up"},
 	About: webapi.Text{ZH: "系统照常运行；gzip 压缩的 tar，末项 SHA256SUMS 表示完整。只有运营方可以请求。",
 		EN: "While the system goes on: a gzipped tar whose last entry SHA256SUMS says that it is whole. For the operator alone."},
-	Answers: []webapi.Answer{{Status: 200, ContentType: "application/gzip", Schema: map[string]any{"type": "string", "contentMediaType": "application/gzip"}}},
+	Answers: []webapi.Answer{{Status: 200, About: webapi.Text{ZH: "备份文件", EN: "the backup"}, ContentType: "application/gzip", Schema: map[string]any{"type": "string", "contentMediaType": "application/gzip"}}},
 	Refuses: []events.ProblemKind{events.ErrTooLarge},
 }
 

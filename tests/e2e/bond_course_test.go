@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/jieli-bus/jieli/contracts/calendar"
@@ -149,7 +150,7 @@ func bondCourse(s *system) {
 	s.verify() // which waits for what derives from the ledgers
 	seen := make(map[string]int)
 	for _, m := range s.writer("pboc").messages(events.ViewStream("pboc")) {
-		if origin(m).Context == "bond" {
+		if strings.HasPrefix(m.Headers().Get("ce-subject"), "bond:c-") { // the system may have seen other tests' bonds
 			seen[m.Headers().Get("ce-type")]++
 		}
 	}
